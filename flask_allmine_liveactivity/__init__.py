@@ -1,0 +1,84 @@
+"""The server side of an iOS Live Activity, for Flask: register, and never lose an end push."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from flask_allmine_liveactivity.errors import (
+    ConfigurationError,
+    LiveActivityError,
+    PayloadTooLarge,
+    StorageUnavailable,
+    StreamForbidden,
+    StreamNotFound,
+)
+from flask_allmine_liveactivity.extension import LiveActivity, notify_stream_state
+from flask_allmine_liveactivity.model import (
+    DeliveryReport,
+    Push,
+    PushResult,
+    Session,
+    SessionStatus,
+    Settlement,
+    StreamEvent,
+    StreamState,
+    Verdict,
+)
+from flask_allmine_liveactivity.push.base import PushBackend
+from flask_allmine_liveactivity.storage.base import Storage
+
+if TYPE_CHECKING:
+    from flask_allmine_liveactivity.push.apns2 import Apns2Push
+    from flask_allmine_liveactivity.push.console import ConsolePush
+    from flask_allmine_liveactivity.push.memory import MemoryPush
+    from flask_allmine_liveactivity.storage.memory import MemoryStorage
+    from flask_allmine_liveactivity.storage.mongodb import MongoStorage
+    from flask_allmine_liveactivity.storage.sql import SQLStorage
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Apns2Push",
+    "ConfigurationError",
+    "ConsolePush",
+    "DeliveryReport",
+    "LiveActivity",
+    "LiveActivityError",
+    "MemoryPush",
+    "MemoryStorage",
+    "MongoStorage",
+    "PayloadTooLarge",
+    "Push",
+    "PushBackend",
+    "PushResult",
+    "SQLStorage",
+    "Session",
+    "SessionStatus",
+    "Settlement",
+    "Storage",
+    "StorageUnavailable",
+    "StreamEvent",
+    "StreamForbidden",
+    "StreamNotFound",
+    "StreamState",
+    "Verdict",
+    "__version__",
+    "notify_stream_state",
+]
+
+# A backend that is not used costs no import of its driver.
+_BACKENDS = {
+    "Apns2Push": "push.apns2",
+    "ConsolePush": "push.console",
+    "MemoryPush": "push.memory",
+    "MemoryStorage": "storage.memory",
+    "MongoStorage": "storage.mongodb",
+    "SQLStorage": "storage.sql",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _BACKENDS:
+        return getattr(import_module(f"{__name__}.{_BACKENDS[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

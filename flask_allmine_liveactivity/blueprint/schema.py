@@ -1,0 +1,86 @@
+"""What a phone may send: the fields of the contract, bounded."""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates
+
+from flask_allmine_liveactivity.announcement import LONGEST_STREAM_ID, canonical_stream_id
+from flask_allmine_liveactivity.settings import URL_SAFE
+
+LONGEST_ID = 255
+# Apple: make no assumptions about a token's size. Some of 256 digits have been seen.
+LONGEST_TOKEN = 1024
+
+
+def is_text(value: str) -> bool:
+    """Whether every database takes it: no control characters, no halves of surrogate pairs."""
+    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in value)
+
+
+def _bounded(most: int) -> Any:
+    def check(value: str) -> None:
+        if not value.strip():
+            raise ValidationError("Must not be empty.")
+        if len(value) > most:
+            raise ValidationError(f"Longer than {most} characters.")
+        if not is_text(value):
+            raise ValidationError("Must not contain control characters.")
+
+    return check
+
+
+class SessionSchema(Schema):
+    """The body of a registration.
+
+    Unknown fields are ignored, so that a newer app still registers.
+    """
+
+    class Meta:
+        unknown = EXCLUDE
+
+    stream_id = fields.String(
+        required=True, data_key="streamId", validate=_bounded(LONGEST_STREAM_ID)
+    )
+    device_id = fields.String(required=True, data_key="deviceId", validate=_bounded(LONGEST_ID))
+    token = fields.String(
+        required=True, data_key="liveActivityToken", validate=_bounded(LONGEST_TOKEN)
+    )
+    activity_id = fields.String(required=True, data_key="activityId", validate=_bounded(LONGEST_ID))
+
+    def __init__(self, stream_id_pattern: re.Pattern[str], token_pattern: re.Pattern[str]) -> None:
+        super().__init__()
+        self._stream_id_pattern = stream_id_pattern
+        self._token_pattern = token_pattern
+
+    @validates("stream_id")
+    def _has_the_form_of_a_stream_id(self, value: str, **_: Any) -> None:
+        try:
+            canonical_stream_id(value, self._stream_id_pattern)
+        except ValueError:
+            raise ValidationError("Not a valid stream id.") from None
+
+    @validates("token")
+    def _has_the_form_of_a_token(self, value: str, **_: Any) -> None:
+        # Also where the host's pattern is wider: the token becomes a part of a URL's path.
+        if not URL_SAFE.fullmatch(value) or not self._token_pattern.fullmatch(value):
+            raise ValidationError("Not a valid Live Activity token.")
+
+
+@functools.lru_cache(maxsize=16)
+def session_schema(stream_id_pattern: re.Pattern[str], token_pattern: re.Pattern[str]) -> Schema:
+    """The schema for an app's patterns; marshmallow takes longer to make one than to use it."""
+    return SessionSchema(stream_id_pattern, token_pattern)
+
+
+def readable(messages: dict[str, Any]) -> list[str]:
+    """marshmallow's messages as ``field: message`` strings."""
+    return [
+        f"{name}: {message}"
+        for name, found in messages.items()
+        for message in (found if isinstance(found, list) else [str(found)])
+    ]

@@ -1,0 +1,1 @@
+"""Who runs delivery, chosen by ``LIVE_ACTIVITY_DELIVERY``."""

@@ -1,0 +1,40 @@
+"""Delivering until told to stop: what the thread and the worker process share."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from flask_allmine_liveactivity.delivery import Delivery
+from flask_allmine_liveactivity.errors import StorageUnavailable
+
+logger = logging.getLogger(__name__)
+
+# Between two runs at the least, in seconds.
+SHORTEST_WAIT = 0.02
+
+
+def deliver_until_stopped(
+    delivery: Delivery, wake: threading.Event, stopped: threading.Event, interval: float
+) -> None:
+    """Run delivery whenever something is due or `wake` is set, and every `interval` seconds.
+
+    No error ends it: what could not be done now is still due at the next look.
+    """
+    while not stopped.is_set():
+        wake.clear()
+        wait = interval
+        try:
+            run = delivery.run()
+            delivery.purge_now_and_then()
+            wait = 0.0 if run.obstacle else run.next_due - time.time()
+        except StorageUnavailable as error:
+            logger.warning("Live Activity delivery waits %.0f s: %s", interval, error)
+        except Exception:
+            logger.exception("Live Activity delivery failed; it goes on in %.0f s", interval)
+        pause = delivery.pause()
+        if pause:  # nobody answers: not even a new announcement is a reason to knock again
+            stopped.wait(pause)
+        else:
+            wake.wait(min(interval, max(SHORTEST_WAIT, wait)))

@@ -1,0 +1,86 @@
+"""Delivery in a daemon thread of each process."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from collections.abc import Callable
+
+from flask_allmine_liveactivity.delivery import Delivery
+from flask_allmine_liveactivity.dispatch.base import Dispatch
+from flask_allmine_liveactivity.dispatch.loop import deliver_until_stopped
+from flask_allmine_liveactivity.errors import ConfigurationError
+
+# How long the end of the process waits for what is in flight, in seconds.
+LAST_WORDS = 5.0
+
+
+class ThreadDispatch(Dispatch):
+    """One daemon thread a process, which sweeps also for what others have left behind."""
+
+    def __init__(self, delivery: Callable[[], Delivery], sweep_interval: float) -> None:
+        refuse_green_threads()
+        self._delivery = delivery
+        self._sweep_interval = sweep_interval
+        self._lock = threading.Lock()
+        self._pid: int | None = None
+        self._closed = False
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._running: Delivery | None = None
+
+    def start(self) -> None:
+        if self._pid == os.getpid() or self._closed:
+            return
+        with self._lock:
+            if self._pid == os.getpid():
+                return
+            refuse_green_threads()
+            # After a fork the parent's thread and events are not ours.
+            self._wake, self._stopped = threading.Event(), threading.Event()
+            self._running = self._delivery()
+            self._thread = threading.Thread(
+                target=deliver_until_stopped,
+                args=(self._running, self._wake, self._stopped, self._sweep_interval),
+                name="live-activity-delivery",
+                daemon=True,
+            )
+            self._thread.start()
+            self._pid = os.getpid()
+            atexit.register(self.close)
+
+    def wake(self, stream_id: str) -> None:
+        self.start()
+        self._wake.set()
+
+    def close(self) -> None:
+        if self._pid != os.getpid() or self._thread is None or self._running is None:
+            return
+        self._closed = True
+        self._stopped.set()
+        self._running.stop()
+        self._wake.set()
+        self._thread.join(LAST_WORDS)
+        self._thread = None
+        atexit.unregister(self.close)
+
+
+def refuse_green_threads() -> None:
+    """Raise ``ConfigurationError`` where gevent or eventlet has replaced threads.
+
+    libcurl waits in C: under green threads that would stall every greenlet of the worker.
+    """
+    for name in ("gevent", "eventlet"):
+        patcher = sys.modules.get(f"{name}.monkey" if name == "gevent" else f"{name}.patcher")
+        check = getattr(
+            patcher, "is_module_patched" if name == "gevent" else "is_monkey_patched", None
+        )
+        if check is not None and check("threading" if name == "gevent" else "thread"):
+            raise ConfigurationError(
+                f"LIVE_ACTIVITY_DELIVERY = 'thread' does not work under {name}: waiting for Apple "
+                "would stall every request of the worker. Set it to 'worker' and run "
+                "`flask live-activity worker` beside the web processes."
+            )

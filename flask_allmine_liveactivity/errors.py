@@ -1,0 +1,28 @@
+"""What can go wrong, one class each.
+
+A message says what to do next, and carries no token and no key.
+"""
+
+
+class LiveActivityError(Exception):
+    """The root of every error of this package."""
+
+
+class ConfigurationError(LiveActivityError):
+    """A setting is missing or wrong. The message names the key and the remedy."""
+
+
+class PayloadTooLarge(LiveActivityError):
+    """The push would be over Apple's limit of 4096 bytes. Nothing has been stored."""
+
+
+class StorageUnavailable(LiveActivityError):
+    """The storage did not answer. What was committed before still stands; try again."""
+
+
+class StreamNotFound(LiveActivityError):
+    """Raised by a host's stream guard: there is no such stream. The phone gets a 404."""
+
+
+class StreamForbidden(LiveActivityError):
+    """Raised by a host's stream guard: this user may not follow it. The phone gets a 403."""

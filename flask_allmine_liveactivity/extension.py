@@ -1,0 +1,239 @@
+"""``LiveActivity``: settings into parts, parts into the app."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from flask import Flask, request_started
+
+from flask_allmine_liveactivity.announcement import stream_state
+from flask_allmine_liveactivity.blueprint.routes import make_blueprint
+from flask_allmine_liveactivity.cli import live_activity_commands
+from flask_allmine_liveactivity.dispatch.base import Dispatch
+from flask_allmine_liveactivity.errors import ConfigurationError
+from flask_allmine_liveactivity.host import ContentState, Guard, HostCallbacks, UserIdLoader
+from flask_allmine_liveactivity.installation import (
+    AS_SET,
+    EXTENSION,
+    Installation,
+    current,
+)
+from flask_allmine_liveactivity.model import DeliveryReport, StreamState
+from flask_allmine_liveactivity.parts import adopt_push, check_push, check_storage
+from flask_allmine_liveactivity.push.base import PushBackend
+from flask_allmine_liveactivity.settings import Settings, read_settings
+from flask_allmine_liveactivity.storage.base import Storage
+
+G = TypeVar("G", bound=Guard)
+C = TypeVar("C", bound=ContentState)
+U = TypeVar("U", bound=UserIdLoader)
+
+
+class LiveActivity:
+    """The extension.
+
+    Args:
+        app: Installs it on this app at once; else call ``init_app``.
+        storage: A ``Storage`` of the host's, instead of ``LIVE_ACTIVITY_STORAGE_URI``.
+        push: A ``PushBackend`` of the host's, instead of ``LIVE_ACTIVITY_PUSH``.
+
+    Example::
+
+        live_activity = LiveActivity()
+        live_activity.init_app(app)
+
+        @live_activity.stream_guard
+        def guard(stream_id, user_id):
+            if not Stream.exists(stream_id):
+                raise StreamNotFound
+    """
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        *,
+        storage: Storage | None = None,
+        push: PushBackend | None = None,
+    ) -> None:
+        self._callbacks = HostCallbacks()
+        self._storage = storage
+        self._push = push
+        self.blueprint = make_blueprint()
+        """For CSRF exemption and rate limits."""
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(
+        self,
+        app: Flask,
+        *,
+        storage: Storage | None = None,
+        push: PushBackend | None = None,
+    ) -> None:
+        """Check the configuration and register the endpoint and the command line on `app`.
+
+        Nothing is connected: storage and push are opened at first use in each process.
+
+        Raises:
+            ConfigurationError: A setting is missing or wrong, or the app has the extension
+                already. The message names the key and the remedy.
+        """
+        if EXTENSION in app.extensions:
+            raise ConfigurationError(
+                "LiveActivity is installed on this app already: call init_app once for each app."
+            )
+        storage = storage or self._storage
+        push = push or self._push
+        _check_kind("storage", storage, Storage)
+        _check_kind("push", push, PushBackend)
+        settings = read_settings(
+            app.config,
+            push_given=push is not None,
+            lenient=app.debug or app.testing,
+        )
+        if storage is None:
+            check_storage(settings, app.instance_path)
+        if push is None:
+            check_push(settings)
+        else:
+            adopt_push(push, settings)
+        installation = Installation(
+            app,
+            settings,
+            self._callbacks,
+            storage,
+            push,
+            lambda delivery: _dispatch(settings, delivery),
+        )
+        app.extensions[EXTENSION] = installation
+        app.register_blueprint(self.blueprint, url_prefix=settings.url_prefix or None)
+        app.cli.add_command(live_activity_commands)
+        # Not a before_request function: one of the host's could answer before it is asked.
+        request_started.connect(installation.on_request, app)
+
+    # --- what the host tells us --------------------------------------------------------------
+
+    def stream_guard(self, guard: G) -> G:
+        """Register who may follow which stream. Required, unless
+        ``LIVE_ACTIVITY_ALLOW_ANY_STREAM`` is set.
+
+        ``guard(stream_id, user_id)`` raises ``StreamNotFound`` or ``StreamForbidden``, returns
+        ``None`` where the stream is still to come, or the ``StreamState`` in which it has ended.
+        """
+        self._callbacks.guard = guard
+        return guard
+
+    def content_state(self, callback: C) -> C:
+        """Register what a Live Activity shows at the end, in the keys of the app's
+        ``ContentState``. Without it iOS ends the activity with what it shows last.
+
+        ``callback(stream_id, state)`` returns a mapping of JSON values, or ``None``.
+        """
+        self._callbacks.content_state = callback
+        return callback
+
+    def user_id_loader(self, loader: U) -> U:
+        """Register how a user id is read from the claims of a verified token; the default is its
+        subject. ``loader(jwt_data)`` returns the id; ``None`` is a 401."""
+        self._callbacks.user_id_loader = loader
+        return loader
+
+    # --- what the host asks of us, on the current app ----------------------------------------
+
+    def reopen_stream(self, stream_id: object) -> None:
+        """Forget a stream's end: it is scheduled again.
+
+        Activities that were told of the end are over; those not told yet run on.
+
+        Raises:
+            ValueError: It is no stream id.
+            StorageUnavailable: Nothing may have been stored.
+        """
+        installation = current()
+        installation.reopen(installation.stream_id(stream_id))
+
+    def release(self, user_id: object, device_id: str) -> int:
+        """A user has logged out of a device: its next user may register what still runs there.
+
+        Returns how many running sessions were released; their end is told all the same.
+        """
+        return current().storage.release(str(user_id), device_id)
+
+    def forget_user(self, user_id: object) -> int:
+        """Erase a user. What still runs is kept without its owner until it has been ended.
+
+        Returns how many sessions there were.
+        """
+        return current().storage.forget_user(str(user_id))
+
+
+def notify_stream_state(
+    stream_id: object,
+    state: StreamState | str,
+    *,
+    content_state: Mapping[str, Any] | None = None,
+    alert: Mapping[str, Any] | None = None,
+    dismiss_after: object = AS_SET,
+) -> DeliveryReport:
+    """Tell every Live Activity of a stream that it is over. Acts on the current app.
+
+    Call it **after** your own commit: phones that are told cannot be called back, and a rolled
+    back cancellation would have ended them. One small write, whatever the audience; the same
+    state said twice sends nothing twice.
+
+    Args:
+        stream_id: A string or an ``ObjectId``.
+        state: A ``StreamState`` or its string.
+        content_state: The final content, in the keys of the app's ``ContentState``; ``None``: as
+            the ``content_state`` callback says.
+        alert: ``{"title": ..., "body": ...}``, with ``sound`` if it shall be heard.
+        dismiss_after: Seconds (or a ``timedelta``) that the ended activity stays on the lock
+            screen, four hours at most; ``0``: off at once; ``None``: as iOS likes. Without it,
+            ``LIVE_ACTIVITY_DISMISS_AFTER``.
+
+    Returns:
+        What was done; the four counts are ``None`` while the background is at it.
+
+    Raises:
+        ValueError: No stream id, or none of the four states.
+        TypeError: ``content_state`` or ``alert`` is no mapping of JSON values.
+        PayloadTooLarge: Over Apple's limit. Nothing was stored.
+        StorageUnavailable: Nothing may have been stored; call it again.
+    """
+    installation = current()
+    return installation.notify(
+        installation.stream_id(stream_id),
+        stream_state(state),
+        content_state=content_state,
+        alert=alert,
+        dismiss_after=dismiss_after,
+    )
+
+
+def _check_kind(name: str, given: object, kind: type[object]) -> None:
+    if given is not None and not isinstance(given, kind):
+        raise ConfigurationError(
+            f"{name}= must be a {kind.__name__}, and is a {type(given).__name__}."
+        )
+
+
+def _dispatch(settings: Settings, delivery: Any) -> Dispatch:
+    match settings.delivery:
+        case "inline":
+            from flask_allmine_liveactivity.dispatch.inline import InlineDispatch
+
+            return InlineDispatch(delivery)
+        case "worker":
+            from flask_allmine_liveactivity.dispatch.worker import WorkerDispatch
+
+            return WorkerDispatch()
+        case "celery":
+            raise ConfigurationError(
+                "LIVE_ACTIVITY_DELIVERY = 'celery' is not in this version yet. Set 'worker' and "
+                "run `flask live-activity worker` on each machine: workers share the work."
+            )
+        case "thread":
+            from flask_allmine_liveactivity.dispatch.thread import ThreadDispatch
+
+            return ThreadDispatch(delivery, settings.sweep_interval)

@@ -1,0 +1,322 @@
+"""One run over the streams that are due: claim, push, settle, rest.
+
+All streams share one flow of pushes, a batch of each in turn: a small audience does not wait for a
+large one, and memory stays flat.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from flask_allmine_liveactivity.errors import PayloadTooLarge
+from flask_allmine_liveactivity.model import (
+    NEVER,
+    Push,
+    PushResult,
+    Session,
+    Settlement,
+    StreamEvent,
+    Verdict,
+    new_apns_id,
+    new_id,
+)
+from flask_allmine_liveactivity.push.apns.payload import event_payload
+from flask_allmine_liveactivity.push.base import PushBackend
+from flask_allmine_liveactivity.storage.base import Storage
+from flask_allmine_liveactivity.verdicts import expire, release, settle
+
+# Apple, "Sending notification requests to APNs": 10 sends at once.
+AT_ONCE = 10
+# How often a run looks for streams that have become due meanwhile, in seconds.
+LOOK_AGAIN = 1.0
+# How many streams a run takes up at a time.
+STREAMS = 100
+# Results are settled together, but none waits longer than this, in seconds.
+SETTLE_AFTER = 1.0
+# How long an event is held at first, and at the longest, in seconds.
+FIRST_HOLD = 60.0
+LONGEST_HOLD = 15 * 60.0
+# An event with nothing pending is looked at again at intervals that grow to this, in seconds.
+LONGEST_REST = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What the settings say about delivering."""
+
+    lease: float
+    """Seconds for which a claim is ours."""
+    batch_size: int
+    sweep_interval: float
+    """Seconds; the first interval at which an event at rest is looked at again."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the pushes of one stream, or of all."""
+
+    delivered: int = 0
+    gone: int = 0
+    retrying: int = 0
+    rejected: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def count(self, result: PushResult, settlement: Settlement) -> None:
+        """Add one result, by what it has made of its session."""
+        if result.verdict is Verdict.DELIVERED:
+            self.delivered += 1
+        elif result.verdict is Verdict.REJECTED:
+            self.rejected += 1
+        elif settlement.whoever_holds_the_lease:
+            self.gone += 1
+        else:
+            self.retrying += 1
+        if result.verdict is not Verdict.DELIVERED:
+            self.reasons[result.reason or result.verdict.value] += 1
+
+    @property
+    def answered(self) -> int:
+        """How many pushes had any result."""
+        return self.delivered + self.gone + self.retrying + self.rejected
+
+
+@dataclass(slots=True)
+class _Stream:
+    """A stream that this run is at."""
+
+    event: StreamEvent
+    payload: bytes
+    unsettled: int = 0
+    drained: bool = False
+    tally: Tally = field(default_factory=Tally)
+
+
+@dataclass(slots=True)
+class _Claimed:
+    """A session in our hands, and what it is being told."""
+
+    session: Session
+    stream: _Stream
+    revision: int
+    claimed_at: float
+
+
+class FanOut:
+    """One run.
+
+    Args:
+        storage: Where sessions and events are.
+        push: Where pushes go.
+        policy: What the settings say.
+        stopping: Set when the process is to end: nothing more is drawn.
+        clock: The time in seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        push: PushBackend,
+        policy: Policy,
+        stopping: threading.Event,
+        clock: Callable[[], float],
+    ) -> None:
+        self._storage = storage
+        self._push = push
+        self._policy = policy
+        self._stopping = stopping
+        self._clock = clock
+        self._streams: dict[str, _Stream] = {}
+        self._turns: deque[str] = deque()
+        self._claimed: dict[str, _Claimed] = {}
+        self._results: list[Settlement] = []
+        self._settled_at = time.monotonic()
+        self._looked_at = -LOOK_AGAIN
+        self._only: str | None = None
+        self.tally = Tally()
+        self.unreachable: str | None = None
+        """Why nothing more was sent, where no answer came."""
+        self.misconfigured: str | None = None
+        """Why nothing more was sent, where a person has to mend something."""
+        self.next_due = NEVER
+        """The earliest time at which a stream of this run is to be looked at again."""
+
+    def run(
+        self, stream_id: str | None = None, on_result: Callable[[], object] = lambda: None
+    ) -> None:
+        """Deliver what is due, of all streams or of one."""
+        self._only = stream_id
+        if stream_id is not None:
+            event = self._storage.event(stream_id)
+            if event is not None and event.event is not None:
+                self._take_up(event)
+        results = self._push.send(self._pushes())
+        try:
+            for result in results:
+                self._take(result)
+                on_result()
+        finally:
+            close = getattr(results, "close", None)
+            if close is not None:
+                close()
+            self._give_back(list(self._claimed.values()))
+            self._settle()
+
+    # --- what to push ------------------------------------------------------------------------
+
+    @property
+    def _over(self) -> bool:
+        return bool(self.unreachable or self.misconfigured or self._stopping.is_set())
+
+    def _pushes(self) -> Iterator[Push]:
+        while not self._over:
+            self._look_for_streams()
+            if not self._turns:
+                return
+            stream = self._streams[self._turns.popleft()]
+            yield from self._batch(stream)
+
+    def _look_for_streams(self) -> None:
+        waited = time.monotonic() - self._looked_at
+        if self._only is not None or (self._turns and waited < LOOK_AGAIN):
+            return
+        self._looked_at = time.monotonic()
+        limit = STREAMS + len(self._streams)
+        for event in self._storage.due_events(self._clock(), limit):
+            if event.stream_id not in self._streams:
+                self._take_up(event)
+
+    def _take_up(self, event: StreamEvent) -> None:
+        try:
+            payload = event_payload(event)
+        except PayloadTooLarge:  # stored by a version with another limit
+            self._hold(event, "PayloadTooLarge")
+            return
+        self._streams[event.stream_id] = _Stream(event, payload)
+        self._turns.append(event.stream_id)
+
+    def _batch(self, stream: _Stream) -> Iterator[Push]:
+        stream_id = stream.event.stream_id
+        if not self._read_again(stream):
+            return
+        now, began = self._clock(), time.monotonic()
+        sessions = self._storage.claim(
+            stream_id,
+            stream.event.revision,
+            claim_id=new_id(),
+            limit=self._policy.batch_size,
+            now=now,
+            lease_until=now + self._policy.lease,
+        )
+        batch = [_Claimed(session, stream, stream.event.revision, now) for session in sessions]
+        for claimed in batch:
+            self._claimed[claimed.session.session_id] = claimed
+            stream.unsettled += 1
+        if len(sessions) == self._policy.batch_size:
+            self._turns.append(stream_id)
+        else:
+            stream.drained = True
+            self._rest_if_done(stream)
+        for done, claimed in enumerate(batch):
+            # What has been in our hands for half the lease may soon be in another worker's.
+            if self._over or time.monotonic() - began > self._policy.lease / 2:
+                self._give_back(batch[done:])
+                return
+            if claimed.session.expires_at <= now:
+                self._note(claimed, expire(claimed.session, now))
+                continue
+            yield Push(
+                token=claimed.session.token,
+                payload=stream.payload,
+                apns_id=new_apns_id(),
+                priority=AT_ONCE,
+                expiration=int(claimed.session.expires_at),
+                session=claimed.session,
+            )
+
+    def _read_again(self, stream: _Stream) -> bool:
+        """Whether there is still something to tell; what it is may have changed meanwhile."""
+        event = self._storage.event(stream.event.stream_id)
+        held = event is not None and event.held_since is not None
+        if event is None or event.event is None or (held and event.due_at > self._clock()):
+            self._streams.pop(stream.event.stream_id, None)
+            return False
+        if event.revision != stream.event.revision:  # begun anew, at its next turn
+            del self._streams[event.stream_id]
+            self._take_up(event)
+            return False
+        stream.event = event
+        return True
+
+    # --- what became of it -------------------------------------------------------------------
+
+    def _take(self, result: PushResult) -> None:
+        claimed = self._claimed.get(result.push.session.session_id)
+        if claimed is None:
+            return
+        settlement = settle(
+            result,
+            revision=claimed.revision,
+            claimed_at=claimed.claimed_at,
+            now=self._clock(),
+        )
+        claimed.stream.tally.count(result, settlement)
+        self.tally.count(result, settlement)
+        self._note(claimed, settlement)
+        if result.verdict is Verdict.UNREACHABLE:
+            self.unreachable = result.reason or "no answer"
+        elif result.verdict is Verdict.MISCONFIGURED and not self.misconfigured:
+            self.misconfigured = result.reason or "refused for every token"
+            self._hold(claimed.stream.event, self.misconfigured)
+        waited = time.monotonic() - self._settled_at
+        if len(self._results) >= self._policy.batch_size or waited >= SETTLE_AFTER:
+            self._settle()
+
+    def _note(self, claimed: _Claimed, settlement: Settlement) -> None:
+        del self._claimed[claimed.session.session_id]
+        self._results.append(settlement)
+
+    def _give_back(self, claimed: list[_Claimed]) -> None:
+        now = self._clock()
+        for each in claimed:
+            self._note(each, release(each.session, now))
+
+    def _settle(self) -> None:
+        settlements = self._results
+        self._settled_at = time.monotonic()
+        self._storage.settle(settlements)
+        self._results = []  # only now: if settling failed, the end of the run tries it again
+        counts = Counter(settlement.session.stream_id for settlement in settlements)
+        for stream_id, count in counts.items():
+            stream = self._streams.get(stream_id)
+            if stream is not None:
+                stream.unsettled -= count
+                self._rest_if_done(stream)
+
+    # --- when to look again ------------------------------------------------------------------
+
+    def _hold(self, event: StreamEvent, reason: str) -> None:
+        now = self._clock()
+        since = now if event.held_since is None else event.held_since
+        wait = min(LONGEST_HOLD, max(FIRST_HOLD, now - since))
+        self._storage.hold(event, reason, since, now + wait)
+        self._streams.pop(event.stream_id, None)
+
+    def _rest_if_done(self, stream: _Stream) -> None:
+        if not stream.drained or stream.unsettled:
+            return
+        event = stream.event
+        self._streams.pop(event.stream_id, None)
+        due_at = self._storage.next_due(event.stream_id, event.revision)
+        if due_at is None:
+            now = self._clock()
+            age = now - event.timestamp
+            quiet = min(LONGEST_REST, max(self._policy.sweep_interval, age))
+            due_at = NEVER if now >= event.expires_at else min(now + quiet, event.expires_at)
+        if self._storage.rest(event, due_at):
+            self.next_due = min(self.next_due, due_at)
+        else:  # touched or announced meanwhile: due now
+            self.next_due = 0.0

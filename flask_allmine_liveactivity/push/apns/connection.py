@@ -1,0 +1,253 @@
+"""One warm HTTP/2 connection to Apple, and the pushes in flight on it.
+
+libcurl does the protocol: multiplexing, flow control, GOAWAY, reconnecting. What is left to do
+here is to keep the right number of requests in flight and to read the answers.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import pycurl
+
+from flask_allmine_liveactivity.model import Push, PushResult, Verdict
+from flask_allmine_liveactivity.push.apns.answers import read_refusal, verdict_of
+from flask_allmine_liveactivity.push.apns.provider_token import ProviderToken
+
+# Apple allows 500 to 1,500 streams once a connection is authenticated.
+MAX_IN_FLIGHT = 500
+# Seconds to connect, and to have an answer.
+CONNECT_TIMEOUT = 10
+ANSWER_TIMEOUT = 30
+# An answer that took longer, in seconds, says that too much waits in line.
+SLOW_ANSWER = 5.0
+# Seconds after which an idle connection is not trusted again; Apple asks to keep them for hours.
+IDLE_LIMIT = 3600
+# Larger answers are not Apple's.
+MAX_ANSWER = 64 * 1024
+
+_UNTRUSTED = frozenset(
+    getattr(pycurl, name)
+    for name in (
+        "E_PEER_FAILED_VERIFICATION",
+        "E_SSL_CACERT_BADFILE",
+        "E_SSL_CERTPROBLEM",
+        "E_SSL_ISSUER_ERROR",
+        "E_SSL_ENGINE_INITFAILED",
+    )
+    if hasattr(pycurl, name)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where pushes go, and as what."""
+
+    url: str
+    """Without a path: ``https://api.push.apple.com``."""
+    topic: str
+    ca: str | None = None
+    """A file of certificates to trust instead of the system's."""
+
+
+@dataclass(slots=True)
+class _Flight:
+    """A push under way."""
+
+    push: Push
+    provider_token: str
+    handle: pycurl.Curl
+    tries: int = 1
+    body: bytearray = field(default_factory=bytearray)
+
+    def receive(self, chunk: bytes) -> int:
+        if len(self.body) + len(chunk) > MAX_ANSWER:
+            return 0  # libcurl takes fewer bytes than it gave as the order to stop
+        self.body += chunk
+        return len(chunk)
+
+
+class Connection:
+    """A ``CurlMulti`` that opens one connection and keeps it. Used by one thread at a time."""
+
+    def __init__(self, endpoint: Endpoint, provider_token: ProviderToken) -> None:
+        self._endpoint = endpoint
+        self._provider_token = provider_token
+        self._multi = _multi()
+        self._idle: list[pycurl.Curl] = []
+        self._flights: dict[pycurl.Curl, _Flight] = {}
+        self._again: deque[tuple[Push, int]] = deque()
+        self._fresh_connection_wanted = False
+        # Before the first push that Apple has authenticated a connection may carry one stream.
+        self._room = 1
+
+    def send(self, pushes: Iterable[Push]) -> Iterator[PushResult]:
+        """Send `pushes` and yield their results as they come; see ``PushBackend.send``."""
+        source = iter(pushes)
+        drained = False
+        try:
+            while True:
+                if self._fresh_connection_wanted and not self._flights:
+                    self._reconnect()
+                while len(self._flights) < self._room and not self._fresh_connection_wanted:
+                    if self._again:
+                        self._start(*self._again.popleft())
+                        continue
+                    push = None if drained else next(source, None)
+                    if push is None:
+                        drained = True
+                        break
+                    self._start(push, 1)
+                if not self._flights:
+                    if drained and not self._again:
+                        return
+                    continue
+                self._multi.perform()
+                finished = self._finished()
+                if finished:
+                    for flight, error in finished:
+                        result = self._result(flight, error)
+                        self._land(flight)
+                        if result is not None:
+                            yield result
+                else:
+                    self._multi.select(1.0)
+        finally:
+            self._abandon()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._abandon()
+        for handle in self._idle:
+            handle.close()
+        self._idle.clear()
+        self._multi.close()
+
+    # --- in flight ---------------------------------------------------------------------------
+
+    def _start(self, push: Push, tries: int) -> None:
+        handle = self._idle.pop() if self._idle else self._handle()
+        token = self._provider_token.current()
+        flight = _Flight(push, token, handle, tries)
+        handle.setopt(pycurl.URL, f"{self._endpoint.url}/3/device/{push.token}")
+        handle.setopt(
+            pycurl.HTTPHEADER,
+            [
+                f"authorization: bearer {token}",
+                "apns-push-type: liveactivity",
+                f"apns-topic: {self._endpoint.topic}",
+                f"apns-priority: {push.priority}",
+                f"apns-expiration: {push.expiration}",
+                f"apns-id: {push.apns_id}",
+                "content-type: application/json",
+            ],
+        )
+        handle.setopt(pycurl.POSTFIELDS, push.payload)
+        handle.setopt(pycurl.WRITEFUNCTION, flight.receive)
+        self._multi.add_handle(handle)
+        self._flights[handle] = flight
+
+    def _finished(self) -> list[tuple[_Flight, int | None]]:
+        finished: list[tuple[_Flight, int | None]] = []
+        more = 1
+        while more:
+            more, good, bad = self._multi.info_read()
+            finished += [(self._flights[handle], None) for handle in good]
+            finished += [(self._flights[handle], code) for handle, code, _ in bad]
+        return finished
+
+    def _land(self, flight: _Flight) -> None:
+        self._multi.remove_handle(flight.handle)
+        del self._flights[flight.handle]
+        self._idle.append(flight.handle)
+
+    def _abandon(self) -> None:
+        for flight in list(self._flights.values()):
+            self._land(flight)
+        self._again.clear()
+
+    # --- answers -----------------------------------------------------------------------------
+
+    def _result(self, flight: _Flight, error: int | None) -> PushResult | None:
+        """What became of a push; ``None``: it is sent again."""
+        if error is not None:
+            self._room = max(1, self._room // 2)
+            verdict = Verdict.MISCONFIGURED if error in _UNTRUSTED else Verdict.UNREACHABLE
+            return PushResult(flight.push, verdict, reason=f"libcurl {error}: {_meaning(error)}")
+        status = flight.handle.getinfo(pycurl.RESPONSE_CODE)
+        self._pace(flight.handle.getinfo(pycurl.TOTAL_TIME))
+        if status == 200:
+            return PushResult(flight.push, Verdict.DELIVERED, status=200)
+        reason, since = read_refusal(bytes(flight.body))
+        if flight.tries == 1 and self._may_go_again(flight, reason):
+            self._again.append((flight.push, 2))
+            return None
+        retry_after = flight.handle.getinfo(pycurl.RETRY_AFTER)
+        return PushResult(
+            flight.push,
+            verdict_of(status, reason),
+            status=status,
+            reason=reason or f"HTTP {status}",
+            retry_after=float(retry_after) if retry_after > 0 else None,
+            gone_since=since,
+        )
+
+    def _may_go_again(self, flight: _Flight, reason: str | None) -> bool:
+        if reason == "ExpiredProviderToken":
+            return self._provider_token.after_expiry(flight.provider_token) is not None
+        if reason in ("UnrelatedKeyIdInToken", "IdleTimeout"):
+            # A connection is bound to the team and key of its first push.
+            self._fresh_connection_wanted = True
+            return True
+        if reason == "Shutdown":
+            self._fresh_connection_wanted = True
+        return False
+
+    def _pace(self, seconds: float) -> None:
+        """Room in flight doubles with each round trip while answers are quick, as TCP does it."""
+        if seconds < SLOW_ANSWER:
+            self._room = min(MAX_IN_FLIGHT, self._room + 1)
+        else:
+            self._room = max(1, self._room // 2)
+
+    # --- libcurl -----------------------------------------------------------------------------
+
+    def _reconnect(self) -> None:
+        self._multi.close()
+        self._multi = _multi()
+        self._fresh_connection_wanted = False
+        self._room = 1
+
+    def _handle(self) -> pycurl.Curl:
+        handle = pycurl.Curl()
+        handle.setopt(pycurl.POST, 1)
+        handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
+        handle.setopt(pycurl.PIPEWAIT, 1)
+        handle.setopt(pycurl.NOSIGNAL, 1)
+        handle.setopt(pycurl.CONNECTTIMEOUT, CONNECT_TIMEOUT)
+        handle.setopt(pycurl.TIMEOUT, ANSWER_TIMEOUT)
+        handle.setopt(pycurl.TCP_KEEPALIVE, 1)
+        handle.setopt(pycurl.MAXAGE_CONN, IDLE_LIMIT)
+        # Apple: look the name up afresh for each connection.
+        handle.setopt(pycurl.DNS_CACHE_TIMEOUT, 0)
+        if self._endpoint.ca is not None:
+            handle.setopt(pycurl.CAINFO, self._endpoint.ca)
+        return handle
+
+
+def _multi() -> pycurl.CurlMulti:
+    multi = pycurl.CurlMulti()
+    multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
+    multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, 1)
+    multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, MAX_IN_FLIGHT)
+    return multi
+
+
+def _meaning(error: int) -> str:
+    """libcurl's own text may quote the URL, and with it the token: only the code's name."""
+    names = [
+        name for name in dir(pycurl) if name.startswith("E_") and getattr(pycurl, name) == error
+    ]
+    return names[0].removeprefix("E_").lower().replace("_", " ") if names else "failed"

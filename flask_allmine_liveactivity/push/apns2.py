@@ -1,0 +1,139 @@
+"""An adapter for hosts that hold an ``apns2.client.APNsClient`` already.
+
+Two packages install that module: ``apns2`` (its last release, of 2020, does not import on today's
+Python) and its successor ``mopyapns``. One push after the other: for small audiences.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from flask_allmine_liveactivity.errors import ConfigurationError
+from flask_allmine_liveactivity.model import Push, PushResult, Verdict
+from flask_allmine_liveactivity.push.apns.answers import verdict_of
+from flask_allmine_liveactivity.push.apns.client import topic_of
+from flask_allmine_liveactivity.push.base import PushBackend
+from flask_allmine_liveactivity.settings import ApnsSettings
+
+
+class _PushType(Enum):
+    """The push type that ``apns2.client.NotificationType`` lacks; only its value is sent."""
+
+    LIVE_ACTIVITY = "liveactivity"
+
+
+class _Payload:
+    """What ``APNsClient`` asks of a notification: its dictionary."""
+
+    alert = badge = sound = None
+
+    def __init__(self, payload: bytes) -> None:
+        self._payload = payload
+
+    def dict(self) -> dict[str, Any]:
+        decoded: dict[str, Any] = json.loads(self._payload)
+        return decoded
+
+
+class Apns2Push(PushBackend):
+    """Pushes through an ``apns2`` client of the host's, which stays open.
+
+    The client must be one with a provider token (``TokenCredentials``): Apple takes no Live
+    Activity pushes over a certificate.
+
+    Args:
+        client: An ``apns2.client.APNsClient``.
+        bundle_id: The app's; the topic's suffix is added. Without it,
+            ``LIVE_ACTIVITY_APNS_BUNDLE_ID`` is taken.
+    """
+
+    def __init__(self, client: Any, bundle_id: str | None = None) -> None:
+        self._client = client
+        self._topic = None if bundle_id is None else topic_of(bundle_id)
+        self._priorities = _apns2("client").NotificationPriority
+
+    def use_bundle_id(self, bundle_id: str | None) -> None:
+        """Take the app's bundle id from the settings, where none was given.
+
+        Raises:
+            ConfigurationError: There is none there either.
+        """
+        if self._topic is None and bundle_id is None:
+            raise ConfigurationError(
+                "Apns2Push needs the app's bundle id: set LIVE_ACTIVITY_APNS_BUNDLE_ID."
+            )
+        self._topic = self._topic or topic_of(bundle_id or "")
+
+    def send(self, pushes: Iterable[Push]) -> Iterator[PushResult]:
+        for push in pushes:
+            yield self._send(push)
+
+    def close(self) -> None:
+        """The client is the host's."""
+
+    def _send(self, push: Push) -> PushResult:
+        try:
+            response = self._client.send_notification_async(
+                push.token,
+                _Payload(push.payload),
+                self._topic,
+                self._priorities(str(push.priority)),
+                push.expiration,
+                None,
+                _PushType.LIVE_ACTIVITY,
+            )
+            answer = self._client.get_notification_result(response)
+        except Exception as error:  # whatever its HTTP library raises: there was no answer
+            return PushResult(push, Verdict.UNREACHABLE, reason=type(error).__name__)
+        return _result(push, answer, getattr(response, "status_code", None))
+
+
+def _result(push: Push, answer: object, status: int | None) -> PushResult:
+    """`answer` is ``"Success"``, a reason, or for a 410 the reason and its time."""
+    if answer == "Success":
+        return PushResult(push, Verdict.DELIVERED, status=200)
+    reason, since = answer if isinstance(answer, tuple) else (answer, None)
+    status = status or (410 if since is not None else 400)
+    return PushResult(
+        push,
+        verdict_of(status, str(reason)),
+        status=status,
+        reason=str(reason)[:100],
+        gone_since=float(since) / 1000 if since is not None else None,
+    )
+
+
+def open_apns2(apns: ApnsSettings) -> Apns2Push:
+    """A client of our own, from the same settings as the ``apns`` backend."""
+    client, credentials = _apns2("client"), _apns2("credentials")
+    if apns.server is not None or apns.ca is not None:
+        raise ConfigurationError(
+            "LIVE_ACTIVITY_PUSH = 'apns2' knows only Apple's servers: it cannot use "
+            "LIVE_ACTIVITY_APNS_SERVER or LIVE_ACTIVITY_APNS_CA. Use 'apns', or pass "
+            "Apns2Push(client, bundle_id) with a client of your own."
+        )
+    with tempfile.TemporaryDirectory() as folder:  # its credentials read the key from a file
+        file = Path(folder, "key.p8")
+        file.touch(mode=0o600)
+        file.write_text(apns.key, encoding="utf-8")
+        token = credentials.TokenCredentials(str(file), apns.key_id, apns.team_id)
+    return Apns2Push(
+        client.APNsClient(token, use_sandbox=apns.environment == "sandbox"), apns.bundle_id
+    )
+
+
+def _apns2(module: str) -> Any:
+    try:
+        return importlib.import_module(f"apns2.{module}")
+    except ImportError as error:
+        raise ConfigurationError(
+            "The apns2 module is not installed, or it is the old package, which does not import "
+            f'on today\'s Python ({error}): pip install "flask-allmine-liveactivity[apns2]" '
+            "(and pip uninstall apns2)"
+        ) from error

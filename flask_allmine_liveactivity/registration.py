@@ -1,0 +1,187 @@
+"""A phone registers: who may hold what, and the two steps that lose no end push.
+
+The session is committed first, and only then its stream's event is touched. Whoever ends the
+stream commits the event first and looks for sessions afterwards. One of the two always sees the
+other, in every interleaving.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from flask_allmine_liveactivity.model import (
+    Announcement,
+    Session,
+    SessionStatus,
+    new_id,
+)
+from flask_allmine_liveactivity.storage.base import Outcome, Resolution, Storage
+
+
+class Answer(StrEnum):
+    """What a registering phone is told."""
+
+    REGISTERED = "registered"
+    LATE = "late"
+    """The stream has ended: kept, and told at once."""
+    CONFLICT = "conflict"
+    """Another user holds the token or the activity, or it belongs to another stream."""
+    TOO_MANY = "too many"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimant:
+    """A phone's request, as the endpoint has checked it."""
+
+    user_id: str
+    device_id: str
+    activity_id: str
+    stream_id: str
+    token: str
+
+    def session(self, now: float, lifetime: float) -> Session:
+        """The row as it is where nothing stands in its way."""
+        session_id = new_id()
+        return Session(
+            session_id=session_id,
+            user_id=self.user_id,
+            device_id=self.device_id,
+            activity_id=self.activity_id,
+            stream_id=self.stream_id,
+            token=self.token,
+            identity=_digest("identity", self.user_id, self.device_id, self.activity_id),
+            hold=_digest("activity", self.activity_id),
+            registered_at=now,
+            token_seen_at=now,
+            expires_at=now + lifetime,
+            due_at=now,
+        )
+
+
+def register(
+    storage: Storage,
+    claimant: Claimant,
+    *,
+    now: float,
+    lifetime: float,
+    max_per_user: int | None,
+    ended_already: Callable[[], Announcement] | None = None,
+) -> Answer:
+    """Store a phone's session, and learn whether its stream has ended.
+
+    Args:
+        storage: Where to.
+        claimant: The phone's request.
+        now: The time.
+        lifetime: How long a session may live, in seconds.
+        max_per_user: How many sessions a user may have; ``None``: as many as he likes.
+        ended_already: Where the host knows that the stream has ended: what is to be told if
+            nobody has announced it yet.
+
+    Raises:
+        StorageUnavailable: Nothing may have been stored; the phone tries again.
+    """
+    session = claimant.session(now, lifetime)
+    full = not _has_room(storage, claimant.user_id, now, max_per_user)
+    outcome = storage.register(session, lambda met: resolve(session, met, now, full=full)).outcome
+    if ended_already is not None:
+        storage.announce(ended_already(), now, only_if_none=True)
+    if outcome is Outcome.FULL:
+        return Answer.TOO_MANY
+    if outcome is Outcome.CONFLICT:
+        return Answer.CONFLICT
+    late = storage.touch(session.stream_id, session.expires_at, now) is not None
+    if outcome is Outcome.CONTESTED:
+        return Answer.LATE if late else Answer.CONFLICT
+    return Answer.LATE if late else Answer.REGISTERED
+
+
+def _has_room(storage: Storage, user_id: str, now: float, max_per_user: int | None) -> bool:
+    if max_per_user is None:
+        return True
+    too_many = storage.count_of_user(user_id) - max_per_user + 1
+    return too_many <= 0 or storage.make_room(user_id, too_many, now) >= too_many
+
+
+def resolve(new: Session, met: Sequence[Session], now: float, *, full: bool) -> Resolution:
+    """Decide on a registration from the rows that share its token, identity or activity.
+
+    Only what is *held* stands in the way: an active, unexpired session that has an owner. Rows
+    that are over, released or forgotten yield.
+    """
+    by_token = next((row for row in met if row.token == new.token), None)
+    own = next((row for row in met if row.identity == new.identity), None)
+
+    held = [row for row in met if _is_held(row, now)]
+    token_taken = by_token in held and by_token.user_id != new.user_id
+    # An activity belongs to one stream, and so does its token.
+    elsewhere = any(row.user_id == new.user_id and row.stream_id != new.stream_id for row in held)
+    if token_taken or elsewhere:
+        return Resolution(outcome=Outcome.CONFLICT)
+
+    survivor = by_token or own
+    if survivor is None and full:
+        return Resolution(outcome=Outcome.FULL)
+    others = [row for row in met if survivor is None or row.session_id != survivor.session_id]
+    superseded = [row for row in others if row.identity == new.identity]
+    in_the_way = [row for row in others if row.hold == new.hold and row not in superseded]
+    kept_from_it = [row for row in in_the_way if _is_held(row, now)]
+    row = new if survivor is None else _renewed(survivor, new, now)
+    return Resolution(
+        outcome=(
+            Outcome.CONTESTED
+            if any(other.user_id != new.user_id for other in kept_from_it)
+            else Outcome.STORED
+        ),
+        write=replace(row, hold=row.session_id) if kept_from_it else row,
+        delete=tuple(other.session_id for other in superseded),
+        yield_hold=tuple(other.session_id for other in in_the_way if not _is_held(other, now)),
+    )
+
+
+def _renewed(row: Session, new: Session, now: float) -> Session:
+    """The row of an activity that is registered again."""
+    if row.user_id != new.user_id or row.stream_id != new.stream_id or row.expires_at <= now:
+        # It has changed hands, or begins a new life: nothing of the old one counts.
+        return replace(new, session_id=row.session_id)
+    seen = replace(
+        row,
+        device_id=new.device_id,
+        activity_id=new.activity_id,
+        identity=new.identity,
+        hold=new.hold,
+        token_seen_at=now,
+        # A 410 that has been passed over once is believed the next time, unless the phone has
+        # been heard of in between.
+        reason=None,
+    )
+    if row.token == new.token and row.status is SessionStatus.ACTIVE:
+        return seen
+    again = replace(
+        seen,
+        status=SessionStatus.ACTIVE,
+        token=new.token,
+        attempts=0,
+        rejections=0,
+        claim_id=None,
+    )
+    if row.token != new.token:
+        again = replace(again, due_at=now)
+    if row.status is not SessionStatus.ACTIVE:
+        # The phone shows that it is still alive: Apple keeps one undelivered notification per
+        # app, so an accepted end can have been overwritten. due_at keeps the time between two
+        # tellings.
+        again = replace(again, delivered=0)
+    return again
+
+
+def _is_held(row: Session, now: float) -> bool:
+    return row.status is SessionStatus.ACTIVE and row.expires_at > now and row.user_id is not None
+
+
+def _digest(*parts: str) -> str:
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()

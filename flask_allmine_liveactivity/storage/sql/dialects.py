@@ -1,0 +1,215 @@
+"""What each database needs said differently: transactions, claims, plain inserts, locks.
+
+One class a database, chosen by SQLAlchemy's dialect name. Each rule here was learned by trying.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Row,
+    Select,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+
+from flask_allmine_liveactivity.storage.sql.tables import metadata, sessions
+
+# How long SQLite waits for another writer, in seconds.
+SQLITE_BUSY_TIMEOUT = 15.0
+# How long prepare() waits for another process that is preparing, in seconds.
+PREPARE_TIMEOUT = 60
+
+
+class Database:
+    """PostgreSQL, and the manners that all share."""
+
+    def adopt(self, engine: Engine) -> Engine:
+        """An engine of our own manners over the host's pool; the host's engine is not changed.
+
+        READ COMMITTED: on a higher level an earlier read would hide what others have committed.
+        """
+        return engine.execution_options(isolation_level="READ COMMITTED")
+
+    @contextlib.contextmanager
+    def transaction(self, engine: Engine) -> Iterator[Connection]:
+        """A transaction to write in."""
+        with engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def reading(self, engine: Engine) -> Iterator[Connection]:
+        """A connection to read from, one statement at a time."""
+        with engine.connect() as connection:
+            yield connection
+
+    def is_passing(self, error: DBAPIError) -> bool:
+        """Whether the same transaction may succeed when it is run again at once."""
+        # serialization_failure, deadlock_detected
+        return getattr(error.orig, "sqlstate", None) in ("40001", "40P01")
+
+    def remedy(self, error: DBAPIError) -> str:
+        """What a reader of the error may not know."""
+        return ""
+
+    def create_tables(self, connection: Connection) -> None:
+        """``create_all`` under a lock: processes that race for it each find the tables."""
+        connection.execute(text("SELECT pg_advisory_xact_lock(7413269204511)"))
+        metadata.create_all(connection)
+
+    def insert_unless_taken(self, connection: Connection, row: Mapping[str, Any]) -> bool:
+        """Insert a session, or learn that one of its unique values is taken."""
+        statement = postgresql.insert(sessions).on_conflict_do_nothing()
+        return connection.execute(statement, row).rowcount == 1
+
+    def claim(
+        self, connection: Connection, pending: Select[Any], taken: Mapping[str, Any]
+    ) -> Sequence[Row[*tuple[Any, ...]]]:
+        """Update the rows that `pending` selects the ids of, and return them as they became."""
+        chosen = pending.with_for_update(skip_locked=True).cte("chosen")
+        statement = (
+            update(sessions)
+            .where(sessions.c.session_id == chosen.c.session_id)
+            .values(taken)
+            .returning(sessions)
+        )
+        return connection.execute(statement).all()
+
+
+class SQLite(Database):
+    """One writer at a time, who says so at once: a transaction that reads first and writes later
+    fails without waiting when another has written in between."""
+
+    def adopt(self, engine: Engine) -> Engine:
+        return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextlib.contextmanager
+    def transaction(self, engine: Engine) -> Iterator[Connection]:
+        with engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            if driver.in_transaction:  # begun by an event listener of the host's engine
+                connection.exec_driver_sql("ROLLBACK")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.exec_driver_sql("COMMIT")
+            except BaseException:
+                if driver.in_transaction:
+                    connection.exec_driver_sql("ROLLBACK")
+                raise
+
+    def is_passing(self, error: DBAPIError) -> bool:
+        return False
+
+    def remedy(self, error: DBAPIError) -> str:
+        if "locked" not in str(error.orig):
+            return ""
+        return (
+            " Another connection held SQLite's write lock for too long. If it is a transaction of "
+            "your own on the same file, commit it before you call this."
+        )
+
+    def create_tables(self, connection: Connection) -> None:
+        metadata.create_all(connection)
+
+    def insert_unless_taken(self, connection: Connection, row: Mapping[str, Any]) -> bool:
+        statement = sqlite.insert(sessions).on_conflict_do_nothing()
+        return connection.execute(statement, row).rowcount == 1
+
+    def claim(
+        self, connection: Connection, pending: Select[Any], taken: Mapping[str, Any]
+    ) -> Sequence[Row[*tuple[Any, ...]]]:
+        statement = (
+            update(sessions)
+            .where(sessions.c.session_id.in_(pending))
+            .values(taken)
+            .returning(sessions)
+        )
+        return connection.execute(statement).all()
+
+
+class MariaDB(Database):
+    """Without ``UPDATE ... RETURNING``, and with deadlocks that are part of the day."""
+
+    # ER_LOCK_DEADLOCK, ER_LOCK_WAIT_TIMEOUT, ER_CHECKREAD ("record has changed")
+    _PASSING = frozenset({1213, 1205, 1020})
+    _DUPLICATE = 1062
+
+    def is_passing(self, error: DBAPIError) -> bool:
+        return isinstance(error, OperationalError) and _mysql_code(error) in self._PASSING
+
+    def create_tables(self, connection: Connection) -> None:
+        name = "flask_allmine_liveactivity.prepare"
+        got = connection.scalar(
+            text("SELECT GET_LOCK(:name, :seconds)"), {"name": name, "seconds": PREPARE_TIMEOUT}
+        )
+        if not got:
+            raise TimeoutError("another process has been preparing the tables for a minute")
+        try:
+            metadata.create_all(connection)
+        finally:
+            connection.execute(text("DO RELEASE_LOCK(:name)"), {"name": name})
+
+    def insert_unless_taken(self, connection: Connection, row: Mapping[str, Any]) -> bool:
+        # Neither IGNORE, which swallows other errors too, nor ON DUPLICATE KEY UPDATE, which
+        # fires on any unique key and would give one user's row to another.
+        try:
+            connection.execute(insert(sessions), row)
+        except IntegrityError as error:
+            if _mysql_code(error) != self._DUPLICATE:
+                raise
+            return False
+        return True
+
+    def claim(
+        self, connection: Connection, pending: Select[Any], taken: Mapping[str, Any]
+    ) -> Sequence[Row[*tuple[Any, ...]]]:
+        chosen = pending.with_for_update(skip_locked=True)
+        ids = connection.scalars(chosen).all()
+        if not ids:
+            return []
+        connection.execute(update(sessions).where(sessions.c.session_id.in_(ids)).values(taken))
+        return connection.execute(select(sessions).where(sessions.c.session_id.in_(ids))).all()
+
+
+def _mysql_code(error: DBAPIError) -> int | None:
+    arguments = getattr(error.orig, "args", ())
+    return arguments[0] if arguments else None
+
+
+DATABASES: Mapping[str, type[Database]] = {
+    "sqlite": SQLite,
+    "postgresql": Database,
+    "mysql": MariaDB,
+    "mariadb": MariaDB,
+}
+
+
+def open_durably(driver_connection: Any, _record: object = None) -> None:
+    """Set up a connection to a SQLite file of our own.
+
+    Write-ahead logging lets readers and one writer go on side by side; FULL keeps what was
+    acknowledged also when the machine loses power.
+    """
+    cursor = driver_connection.cursor()
+    cursor.execute("PRAGMA synchronous=FULL")
+    # The switch to WAL needs the file for itself and does not wait for it, unlike a write.
+    deadline = time.monotonic() + SQLITE_BUSY_TIMEOUT
+    while cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except Exception as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+    cursor.close()

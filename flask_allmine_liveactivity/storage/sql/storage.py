@@ -1,0 +1,469 @@
+"""Sessions and events in two SQL tables."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Engine,
+    Executable,
+    Row,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from flask_allmine_liveactivity.errors import ConfigurationError, StorageUnavailable
+from flask_allmine_liveactivity.model import (
+    NEVER,
+    Announcement,
+    Counts,
+    Session,
+    SessionStatus,
+    Settlement,
+    StreamEvent,
+    next_event,
+)
+from flask_allmine_liveactivity.storage.base import (
+    Outcome,
+    Resolution,
+    Resolve,
+    Storage,
+    as_row,
+    grouped,
+    settled_fields,
+)
+from flask_allmine_liveactivity.storage.sql.dialects import DATABASES
+from flask_allmine_liveactivity.storage.sql.rows import (
+    ACTIVE,
+    event_of,
+    met_by,
+    of_event,
+    session_of,
+    still_the_same,
+    the_event,
+    untold,
+    write_resolution,
+)
+from flask_allmine_liveactivity.storage.sql.tables import events, sessions
+
+# How often a transaction is run again that another one has got in the way of.
+ATTEMPTS = 12
+
+T = TypeVar("T")
+
+
+class SQLStorage(Storage):
+    """Storage over a SQLAlchemy engine.
+
+    Args:
+        engine: The host's, which stays open and as it is.
+        owned: Whether ``close()`` disposes of the engine.
+
+    Raises:
+        ConfigurationError: The engine's database is not one that is supported.
+    """
+
+    def __init__(self, engine: Engine, *, owned: bool = False) -> None:
+        database = DATABASES.get(engine.dialect.name)
+        if database is None:
+            raise ConfigurationError(
+                f"SQLStorage cannot use {engine.dialect.name!r}: give it an engine for SQLite, "
+                "PostgreSQL or MariaDB, or write a Storage of your own."
+            )
+        self._database = database()
+        self._engine = self._database.adopt(engine)
+        # An error that reaches a log must not carry the tokens among its parameters.
+        self._engine.hide_parameters = True
+        self._owned = engine if owned else None
+        self._prepared = False
+        self._preparing = threading.Lock()
+
+    def prepare(self) -> None:
+        with self._preparing:
+            if not self._prepared:
+                self._run(self._database.create_tables)
+                self._prepared = True
+
+    def close(self) -> None:
+        if self._owned is not None:
+            self._owned.dispose()
+
+    # --- one transaction ---------------------------------------------------------------------
+
+    def _write(self, work: Callable[[Connection], T]) -> T:
+        if not self._prepared:
+            self.prepare()
+        return self._run(work)
+
+    def _run(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction, again when it fell to a deadlock or a duplicate."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with self._database.transaction(self._engine) as connection:
+                    return work(connection)
+            except (DBAPIError, PoolTimeout, TimeoutError) as error:
+                passing = isinstance(error, IntegrityError) or (
+                    isinstance(error, DBAPIError) and self._database.is_passing(error)
+                )
+                if not passing or attempt == ATTEMPTS:
+                    raise self._unavailable(error) from None
+            time.sleep(random.uniform(0, 0.002 * 2**attempt))
+        raise AssertionError("unreachable")
+
+    def _read(self, statement: Executable) -> Sequence[Row[*tuple[Any, ...]]]:
+        if not self._prepared:
+            self.prepare()
+        try:
+            with self._database.reading(self._engine) as connection:
+                return connection.execute(statement).all()
+        except (DBAPIError, PoolTimeout) as error:
+            raise self._unavailable(error) from None
+
+    def _unavailable(self, error: Exception) -> StorageUnavailable:
+        # Only the driver's first line: what follows it quotes values, and they may be tokens.
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+        first_line = (str(cause).splitlines() or [""])[0]
+        remedy = self._database.remedy(error) if isinstance(error, DBAPIError) else ""
+        if isinstance(error, IntegrityError):
+            first_line = "other writers were in the way each time"
+        return StorageUnavailable(
+            f"The SQL storage did not answer ({type(cause).__name__}: {first_line}).{remedy}"
+        )
+
+    def _change(self, statement: Executable) -> int:
+        def work(connection: Connection) -> int:
+            result = connection.execute(statement)
+            return result.rowcount if isinstance(result, CursorResult) else 0
+
+        return self._write(work)
+
+    # --- registering -------------------------------------------------------------------------
+
+    def register(self, session: Session, resolve: Resolve) -> Resolution:
+        def work(connection: Connection) -> Resolution:
+            # Most registrations meet nobody: a plain insert decides those.
+            fresh = resolve([])
+            if fresh.write is not None and self._database.insert_unless_taken(
+                connection, as_row(fresh.write)
+            ):
+                return fresh
+            met = [session_of(row) for row in connection.execute(met_by(session)).all()]
+            resolution = resolve(met)
+            if resolution.outcome not in (Outcome.CONFLICT, Outcome.FULL):
+                write_resolution(connection, resolution, met)
+            return resolution
+
+        return self._write(work)
+
+    def count_of_user(self, user_id: str) -> int:
+        statement = select(func.count()).where(sessions.c.user_id == user_id)
+        return int(self._read(statement)[0][0])
+
+    def make_room(self, user_id: str, rows: int, now: float) -> int:
+        finished = (
+            select(sessions.c.session_id)
+            .where(
+                sessions.c.user_id == user_id,
+                or_(sessions.c.status != SessionStatus.ACTIVE.value, sessions.c.expires_at <= now),
+            )
+            .order_by(sessions.c.registered_at)
+            .limit(rows)
+        )
+
+        def work(connection: Connection) -> int:
+            ids = connection.scalars(finished).all()
+            statement = delete(sessions).where(sessions.c.session_id.in_(ids))
+            return connection.execute(statement).rowcount if ids else 0
+
+        return self._write(work)
+
+    # --- events ------------------------------------------------------------------------------
+
+    def announce(
+        self, announcement: Announcement, now: float, *, only_if_none: bool = False
+    ) -> StreamEvent:
+        def work(connection: Connection) -> StreamEvent:
+            row = connection.execute(the_event(announcement.stream_id).with_for_update()).first()
+            current = event_of(row) if row else None
+            if only_if_none and current is not None and current.event is not None:
+                return current
+            event = next_event(current, announcement, now)
+            if current is None:
+                connection.execute(insert(events), as_row(event))
+            else:
+                connection.execute(
+                    update(events).where(of_event(event.stream_id)).values(as_row(event))
+                )
+            return event
+
+        return self._write(work)
+
+    def touch(self, stream_id: str, expires_at: float, now: float) -> StreamEvent | None:
+        touched = (
+            update(events)
+            .where(of_event(stream_id), events.c.event.is_not(None))
+            .values(
+                touch=events.c.touch + 1,
+                due_at=case((events.c.held_reason.is_(None), now), else_=events.c.due_at),
+                expires_at=case(
+                    (events.c.expires_at < expires_at, expires_at), else_=events.c.expires_at
+                ),
+            )
+        )
+
+        def work(connection: Connection) -> StreamEvent | None:
+            if connection.execute(touched).rowcount == 0:
+                return None
+            return event_of(connection.execute(the_event(stream_id)).one())
+
+        return self._write(work)
+
+    def event(self, stream_id: str) -> StreamEvent | None:
+        rows = self._read(the_event(stream_id))
+        return event_of(rows[0]) if rows else None
+
+    def due_events(self, now: float, limit: int) -> list[StreamEvent]:
+        statement = (
+            select(events).where(events.c.due_at <= now).order_by(events.c.due_at).limit(limit)
+        )
+        return [event_of(row) for row in self._read(statement)]
+
+    def held_events(self, limit: int) -> list[StreamEvent]:
+        statement = (
+            select(events)
+            .where(events.c.held_since.is_not(None))
+            .order_by(events.c.held_since)
+            .limit(limit)
+        )
+        return [event_of(row) for row in self._read(statement)]
+
+    def rest(self, event: StreamEvent, due_at: float) -> bool:
+        return bool(
+            self._change(
+                update(events)
+                .where(
+                    of_event(event.stream_id),
+                    events.c.revision == event.revision,
+                    events.c.touch == event.touch,
+                )
+                .values(due_at=due_at, held_reason=None, held_since=None)
+            )
+        )
+
+    def hold(self, event: StreamEvent, reason: str, since: float, due_at: float) -> None:
+        self._change(
+            update(events)
+            .where(of_event(event.stream_id), events.c.revision == event.revision)
+            .values(held_reason=reason, held_since=since, due_at=due_at)
+        )
+
+    def lift(self, stream_id: str | None, now: float) -> int:
+        statement = update(events).where(events.c.held_since.is_not(None))
+        if stream_id is not None:
+            statement = statement.where(of_event(stream_id))
+        return self._change(statement.values(held_reason=None, held_since=None, due_at=now))
+
+    def reopen(self, stream_id: str, now: float) -> StreamEvent | None:
+        reopened = (
+            update(events)
+            .where(of_event(stream_id))
+            .values(
+                revision=events.c.revision + 1,
+                touch=events.c.touch + 1,
+                event=None,
+                state=None,
+                content_state=None,
+                alert=None,
+                dismissal_date=None,
+                said="",
+                due_at=NEVER,
+                held_reason=None,
+                held_since=None,
+            )
+        )
+
+        def work(connection: Connection) -> StreamEvent | None:
+            if connection.execute(reopened).rowcount == 0:
+                return None
+            return event_of(connection.execute(the_event(stream_id)).one())
+
+        return self._write(work)
+
+    # --- delivering --------------------------------------------------------------------------
+
+    def claim(
+        self,
+        stream_id: str,
+        revision: int,
+        *,
+        claim_id: str,
+        limit: int,
+        now: float,
+        lease_until: float,
+    ) -> list[Session]:
+        pending = (
+            select(sessions.c.session_id)
+            .where(*untold(stream_id, revision), sessions.c.due_at <= now)
+            .order_by(sessions.c.due_at)
+            .limit(limit)
+        )
+        taken = {"claim_id": claim_id, "due_at": lease_until}
+        rows = self._write(lambda connection: self._database.claim(connection, pending, taken))
+        return [session_of(row) for row in rows]
+
+    def settle(self, settlements: Sequence[Settlement]) -> int:
+        def work(connection: Connection) -> int:
+            return sum(
+                connection.execute(
+                    update(sessions)
+                    .where(still_the_same(settlement, group))
+                    .values(settled_fields(settlement))
+                ).rowcount
+                for settlement, group in grouped(settlements)
+            )
+
+        return self._write(work) if settlements else 0
+
+    def next_due(self, stream_id: str, revision: int) -> float | None:
+        statement = (
+            select(sessions.c.due_at)
+            .where(*untold(stream_id, revision))
+            .order_by(sessions.c.due_at)
+            .limit(1)
+        )
+        rows = self._read(statement)
+        return float(rows[0][0]) if rows else None
+
+    # --- what people ask for -----------------------------------------------------------------
+
+    def revive(self, stream_id: str | None, now: float) -> dict[str, int]:
+        dead = [sessions.c.status == SessionStatus.DEAD.value, sessions.c.expires_at > now]
+        if stream_id is not None:
+            dead.append(sessions.c.stream_id == stream_id)
+        counted = select(sessions.c.stream_id, func.count()).where(*dead)
+        revived = (
+            update(sessions)
+            .where(*dead)
+            .values(
+                status=SessionStatus.ACTIVE.value,
+                delivered=0,
+                attempts=0,
+                rejections=0,
+                due_at=now,
+                reason=None,
+            )
+        )
+
+        def work(connection: Connection) -> dict[str, int]:
+            rows = connection.execute(counted.group_by(sessions.c.stream_id)).all()
+            connection.execute(revived)
+            return {row[0]: row[1] for row in rows}
+
+        return self._write(work)
+
+    def release(self, user_id: str, device_id: str) -> int:
+        return self._change(
+            update(sessions)
+            .where(sessions.c.user_id == user_id, sessions.c.device_id == device_id, ACTIVE)
+            .values(user_id=None, identity=sessions.c.session_id, hold=sessions.c.session_id)
+        )
+
+    def forget_user(self, user_id: str) -> int:
+        orphaned = (
+            update(sessions)
+            .where(sessions.c.user_id == user_id, ACTIVE)
+            .values(
+                user_id=None,
+                device_id="",
+                identity=sessions.c.session_id,
+                hold=sessions.c.session_id,
+            )
+        )
+        erased = delete(sessions).where(sessions.c.user_id == user_id)
+        return self._write(
+            lambda connection: (
+                connection.execute(orphaned).rowcount + connection.execute(erased).rowcount
+            )
+        )
+
+    def purge(self, before: float) -> int:
+        over = delete(sessions).where(
+            or_(
+                sessions.c.expires_at < before,
+                and_(
+                    sessions.c.user_id.is_(None),
+                    sessions.c.status != SessionStatus.ACTIVE.value,
+                ),
+            )
+        )
+        return self._change(over) + self._change(delete(events).where(events.c.expires_at < before))
+
+    def counts(self, now: float, stream_id: str | None = None) -> Counts:
+        by_status = select(sessions.c.status, sessions.c.reason, func.count()).group_by(
+            sessions.c.status, sessions.c.reason
+        )
+        since = case(
+            (sessions.c.token_seen_at > events.c.timestamp, sessions.c.token_seen_at),
+            else_=events.c.timestamp,
+        )
+        pending = (
+            select(sessions.c.reason, func.count(), func.min(since))
+            .join_from(sessions, events, sessions.c.stream_id == events.c.stream_id)
+            .where(
+                ACTIVE,
+                sessions.c.expires_at > now,
+                events.c.event.is_not(None),
+                sessions.c.delivered < events.c.revision,
+            )
+            .group_by(sessions.c.reason)
+        )
+        if stream_id is not None:
+            by_status = by_status.where(sessions.c.stream_id == stream_id)
+            pending = pending.where(sessions.c.stream_id == stream_id)
+        statuses = self._read(by_status)
+        totals = Counter[str]()
+        for status, _, count in statuses:
+            totals[status] += count
+        waiting = self._read(pending)
+        return Counts(
+            active=totals[SessionStatus.ACTIVE],
+            pending=sum(row[1] for row in waiting),
+            oldest_pending_since=min((float(row[2]) for row in waiting), default=None),
+            ended=totals[SessionStatus.ENDED],
+            waiting={row[0]: row[1] for row in waiting if row[0]},
+            dead={row[1] or "": row[2] for row in statuses if row[0] == SessionStatus.DEAD},
+        )
+
+    def sessions(
+        self,
+        *,
+        after: str = "",
+        limit: int = 100,
+        stream_id: str | None = None,
+        user_id: str | None = None,
+        status: SessionStatus | None = None,
+    ) -> list[Session]:
+        statement = select(sessions).where(sessions.c.session_id > after)
+        if stream_id is not None:
+            statement = statement.where(sessions.c.stream_id == stream_id)
+        if user_id is not None:
+            statement = statement.where(sessions.c.user_id == user_id)
+        if status is not None:
+            statement = statement.where(sessions.c.status == status.value)
+        rows = self._read(statement.order_by(sessions.c.session_id).limit(limit))
+        return [session_of(row) for row in rows]

@@ -1,0 +1,176 @@
+"""What each verdict makes of a session."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from flask_allmine_liveactivity.model import (
+    PushResult,
+    Session,
+    SessionStatus,
+    Settlement,
+    Verdict,
+)
+
+# Back-off for a token, in seconds: the longest wait after the first refusal, and the longest of
+# all (Apple's page names 15 minutes for a 500).
+FIRST_BACKOFF = 4.0
+LONGEST_BACKOFF = 15 * 60.0
+# Waits are drawn from so many steps, so that a batch is settled in as many writes, not in one for
+# each session.
+BACKOFF_STEPS = 16
+# After a rejection: long waits, in which a person may notice that sandbox and production are
+# mixed up, and the end after the third.
+REJECTION_WAITS = (15 * 60.0, 60 * 60.0)
+# A phone is told again at most once in so many seconds.
+TOLD_AGAIN_AFTER = 30.0
+# The wait after a 410 that is older than the registration.
+STALE_GONE_WAIT = 5.0
+
+EXPIRED = "Expired"
+_GONE_REASONS = frozenset({"Unregistered", "ExpiredToken", "HTTP 410"})
+
+
+def settle(
+    result: PushResult,
+    *,
+    revision: int,
+    claimed_at: float,
+    now: float,
+    chance: Callable[[], float] = random.random,
+) -> Settlement:
+    """What a session becomes after a push.
+
+    Args:
+        result: What became of the push.
+        revision: The revision that was pushed.
+        claimed_at: When the session was claimed.
+        now: The time.
+        chance: Draws from 0 up to 1, for the jitter.
+    """
+    session = result.push.session
+    match result.verdict:
+        case Verdict.DELIVERED:
+            return _over(session, SessionStatus.ENDED, now, delivered=revision)
+        case Verdict.GONE:
+            return _gone(session, result, claimed_at, now)
+        case Verdict.REJECTED:
+            return _rejected(session, result, now)
+        case Verdict.RETRY:
+            wait = result.retry_after or backoff(session.attempts, chance())
+            return _later(session, now + wait, reason=result.reason, attempts=session.attempts + 1)
+        case Verdict.UNREACHABLE | Verdict.MISCONFIGURED:
+            return release(session, now)
+
+
+def release(session: Session, now: float) -> Settlement:
+    """Give a claim back untouched: due again at once."""
+    return _later(session, now, reason=session.reason, attempts=session.attempts)
+
+
+def expire(session: Session, now: float) -> Settlement:
+    """Give up a session at the end of its life; the last refusal stays on record."""
+    reason = f"{EXPIRED}: {session.reason}" if session.reason else EXPIRED
+    return _over(session, SessionStatus.DEAD, now, reason=reason)
+
+
+def backoff(attempts: int, chance: float) -> float:
+    """Seconds to wait after so many attempts: exponential, with full jitter in coarse steps."""
+    longest = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(attempts, 30))
+    step = int(chance * BACKOFF_STEPS) + 1
+    return longest * step / BACKOFF_STEPS
+
+
+def _gone(session: Session, result: PushResult, claimed_at: float, now: float) -> Settlement:
+    # Apple, "Handling notification responses from APNs": stop sending until a token with a later
+    # timestamp comes. A registration after that time is one; but a second 410 is believed.
+    stale = result.gone_since is not None and result.gone_since <= session.token_seen_at
+    if stale and session.reason not in _GONE_REASONS:
+        return _later(
+            session,
+            now + STALE_GONE_WAIT,
+            reason=_gone_reason(result),
+            attempts=session.attempts + 1,
+        )
+    return _over(
+        session,
+        SessionStatus.DEAD,
+        now,
+        reason=_gone_reason(result),
+        attempts=session.attempts + 1,
+        not_seen_after=claimed_at,
+    )
+
+
+def _gone_reason(result: PushResult) -> str:
+    return result.reason if result.reason in _GONE_REASONS else "HTTP 410"
+
+
+def _rejected(session: Session, result: PushResult, now: float) -> Settlement:
+    rejections = session.rejections + 1
+    if rejections > len(REJECTION_WAITS):
+        return _over(
+            session,
+            SessionStatus.DEAD,
+            now,
+            reason=result.reason,
+            attempts=session.attempts + 1,
+            rejections=rejections,
+        )
+    return _later(
+        session,
+        now + REJECTION_WAITS[rejections - 1],
+        reason=result.reason,
+        attempts=session.attempts + 1,
+        rejections=rejections,
+    )
+
+
+def _later(
+    session: Session,
+    due_at: float,
+    *,
+    reason: str | None,
+    attempts: int,
+    rejections: int | None = None,
+) -> Settlement:
+    return Settlement(
+        session=session,
+        status=SessionStatus.ACTIVE,
+        delivered=session.delivered,
+        attempts=attempts,
+        rejections=session.rejections if rejections is None else rejections,
+        # Not beyond its life: there it is given up, on record.
+        due_at=min(due_at, session.expires_at),
+        reason=_short(reason),
+        whoever_holds_the_lease=False,
+    )
+
+
+def _over(
+    session: Session,
+    status: SessionStatus,
+    now: float,
+    *,
+    delivered: int | None = None,
+    reason: str | None = None,
+    attempts: int | None = None,
+    rejections: int | None = None,
+    not_seen_after: float | None = None,
+) -> Settlement:
+    return Settlement(
+        session=session,
+        status=status,
+        delivered=session.delivered if delivered is None else delivered,
+        attempts=session.attempts if attempts is None else attempts,
+        rejections=session.rejections if rejections is None else rejections,
+        due_at=now + TOLD_AGAIN_AFTER,
+        reason=_short(reason),
+        whoever_holds_the_lease=True,
+        not_seen_after=not_seen_after,
+    )
+
+
+def _short(reason: str | None) -> str | None:
+    return None if reason is None else reason[:255]
