@@ -6,6 +6,7 @@ large one, and memory stays flat.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import Counter, deque
@@ -261,7 +262,8 @@ class FanOut:
             result,
             revision=claimed.revision,
             claimed_at=claimed.claimed_at,
-            now=self._clock(),
+            # Whole seconds, never early: results of one second are settled in one statement.
+            now=math.ceil(self._clock()),
         )
         claimed.stream.tally.count(result, settlement)
         self.tally.count(result, settlement)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NoReturn
 
 from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
@@ -33,9 +33,14 @@ def json_object(request: Request) -> dict[str, Any]:
     if request.mimetype and not request.is_json:
         raise UnsupportedMediaType
     try:
-        document = json.loads(body)
+        document = json.loads(body, parse_constant=_refuse)
     except (ValueError, RecursionError):
         raise failure(400, ["body: Not valid JSON."]) from None
     if not isinstance(document, dict):
         raise failure(400, ["body: Not a JSON object."])
     return document
+
+
+def _refuse(constant: str) -> NoReturn:
+    """``NaN`` and ``Infinity``: Python reads them, and JSON has no such thing."""
+    raise ValueError(constant)

@@ -27,6 +27,8 @@ from flask_allmine_liveactivity.storage.sql.tables import metadata, sessions
 
 # How long SQLite waits for another writer, in seconds.
 SQLITE_BUSY_TIMEOUT = 15.0
+# What a SQLite connection may keep of the file in memory, in KiB.
+SQLITE_CACHE = 8 * 1024
 # How long prepare() waits for another process that is preparing, in seconds.
 PREPARE_TIMEOUT = 60
 
@@ -97,7 +99,8 @@ class SQLite(Database):
     def transaction(self, engine: Engine) -> Iterator[Connection]:
         with engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
-            if driver.in_transaction:  # begun by an event listener of the host's engine
+            connection.begin()  # now, so that it is not in our way later:
+            if driver.in_transaction:  # an event listener of the host's engine has begun one
                 connection.exec_driver_sql("ROLLBACK")
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             try:
@@ -203,6 +206,7 @@ def open_durably(driver_connection: Any, _record: object = None) -> None:
     """
     cursor = driver_connection.cursor()
     cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute(f"PRAGMA cache_size=-{SQLITE_CACHE}")
     # The switch to WAL needs the file for itself and does not wait for it, unlike a write.
     deadline = time.monotonic() + SQLITE_BUSY_TIMEOUT
     while cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":

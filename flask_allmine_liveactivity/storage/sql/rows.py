@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
 
 from flask_allmine_liveactivity.model import (
     Session,
@@ -76,7 +76,10 @@ def still_the_same(settlement: Settlement, group: Sequence[Session]) -> ColumnEl
     if settlement.whoever_holds_the_lease:
         same = and_(
             sessions.c.token.in_([session.token for session in group]),
-            sessions.c.stream_id == settlement.session.stream_id,
+            # COALESCE keeps planners off the index on stream_id, which would go through the whole
+            # audience where the tokens name the rows.
+            func.coalesce(sessions.c.stream_id, sessions.c.stream_id)
+            == settlement.session.stream_id,
         )
     else:
         same = and_(
