@@ -6,6 +6,7 @@ Times are seconds since the epoch (``float``) unless a field says otherwise.
 from __future__ import annotations
 
 import hashlib
+import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -62,8 +63,12 @@ def new_id() -> str:
 
 
 def new_apns_id() -> str:
-    """An ``apns-id``: Apple takes canonical UUIDs and echoes them."""
-    return str(uuid.uuid4())
+    """An ``apns-id``: a random UUID in canonical form, which Apple echoes.
+
+    One is made for each push, and ``uuid.uuid4`` takes several times as long.
+    """
+    digits = os.urandom(16).hex()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

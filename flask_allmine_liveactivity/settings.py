@@ -99,7 +99,7 @@ def read_settings(config: Mapping[str, Any], *, push_given: bool, lenient: bool)
         delivery=reader.one_of("DELIVERY", _DELIVERIES, "thread"),
         lease=reader.duration("LEASE", 60.0, least=1.0),
         sweep_interval=reader.duration("SWEEP_INTERVAL", 15.0, least=0.05),
-        batch_size=reader.count("BATCH_SIZE", 500, most=10_000),
+        batch_size=reader.count("BATCH_SIZE", 1000, most=10_000),
         session_lifetime=lifetime,
         stream_ttl=ttl,
         dismiss_after=_read_dismiss_after(reader),

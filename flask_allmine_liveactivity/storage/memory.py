@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -98,8 +99,10 @@ class MemoryStorage(Storage):
             current = self._events.get(announcement.stream_id)
             if only_if_none and current is not None and current.event is not None:
                 return current
-            self._events[announcement.stream_id] = next_event(current, announcement, now)
-            return self._events[announcement.stream_id]
+            # A copy: the caller's content may change later, and what was announced may not.
+            event = copy.deepcopy(next_event(current, announcement, now))
+            self._events[announcement.stream_id] = event
+            return event
 
     def touch(self, stream_id: str, expires_at: float, now: float) -> StreamEvent | None:
         with self._lock:

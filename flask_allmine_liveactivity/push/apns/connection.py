@@ -18,6 +18,9 @@ from flask_allmine_liveactivity.push.apns.provider_token import ProviderToken
 
 # Apple allows 500 to 1,500 streams once a connection is authenticated.
 MAX_IN_FLIGHT = 500
+# A server that answers within so many seconds needs no more in flight than so many.
+NEAR = 0.02
+NEAR_IN_FLIGHT = 100
 # Seconds to connect, and to have an answer.
 CONNECT_TIMEOUT = 10
 ANSWER_TIMEOUT = 30
@@ -208,7 +211,8 @@ class Connection:
     def _pace(self, seconds: float) -> None:
         """Room in flight doubles with each round trip while answers are quick, as TCP does it."""
         if seconds < SLOW_ANSWER:
-            self._room = min(MAX_IN_FLIGHT, self._room + 1)
+            most = NEAR_IN_FLIGHT if seconds < NEAR else MAX_IN_FLIGHT
+            self._room = max(self._room, min(most, self._room + 1))
         else:
             self._room = max(1, self._room // 2)
 
@@ -226,6 +230,10 @@ class Connection:
         handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
         handle.setopt(pycurl.PIPEWAIT, 1)
         handle.setopt(pycurl.NOSIGNAL, 1)
+        # The least that libcurl takes: there are as many handles as pushes in flight, and its
+        # own sizes are meant for downloads.
+        handle.setopt(pycurl.BUFFERSIZE, 1024)
+        handle.setopt(pycurl.UPLOAD_BUFFERSIZE, 16 * 1024)
         handle.setopt(pycurl.CONNECTTIMEOUT, CONNECT_TIMEOUT)
         handle.setopt(pycurl.TIMEOUT, ANSWER_TIMEOUT)
         handle.setopt(pycurl.TCP_KEEPALIVE, 1)

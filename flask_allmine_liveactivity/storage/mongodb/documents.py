@@ -31,7 +31,7 @@ ACTIVE = SessionStatus.ACTIVE.value
 _JSON = frozenset({"content_state", "alert"})
 # What a registration has read and relies on; claims and settlements that leave these alone do
 # not disturb it.
-_RELIED_ON = ("status", "token", "identity", "hold", "stream_id")
+_RELIED_ON = ("status", "token", "identity", "hold", "stream_id", "expires_at")
 
 
 def untold(stream_id: str, revision: int) -> Document:

@@ -151,7 +151,13 @@ class MongoStorage(Storage):
         if before is None:
             self._sessions.insert_one(document_of(row))
             return True
-        changes = changed_fields(before, row)
+        if (row.token, row.registered_at) == (before.token, before.registered_at):
+            changes = changed_fields(before, row)
+        else:
+            # Another token or another life: what a worker has written meanwhile (his claim, his
+            # wait) was of the old one.
+            changes = document_of(row)
+            del changes["_id"]
         if not changes:
             return True
         return bool(self._sessions.update_one(as_read(before), {"$set": changes}).matched_count)

@@ -44,10 +44,20 @@ class Database:
         return engine.execution_options(isolation_level="READ COMMITTED")
 
     @contextlib.contextmanager
-    def transaction(self, engine: Engine) -> Iterator[Connection]:
-        """A transaction to write in."""
+    def transaction(self, engine: Engine, *, durable: bool = True) -> Iterator[Connection]:
+        """A transaction to write in.
+
+        Not `durable`: a commit need not have reached the disk. Right for what a crash of the
+        machine may undo: a claim or settlement that is lost means a push sent twice, no more.
+        """
         with engine.begin() as connection:
+            if not durable:
+                self.relax(connection)
             yield connection
+
+    def relax(self, connection: Connection) -> None:
+        """Let the transaction that has begun commit without waiting for the disk."""
+        connection.execute(text("SET LOCAL synchronous_commit TO OFF"))
 
     @contextlib.contextmanager
     def reading(self, engine: Engine) -> Iterator[Connection]:
@@ -71,8 +81,10 @@ class Database:
 
     def insert_unless_taken(self, connection: Connection, row: Mapping[str, Any]) -> bool:
         """Insert a session, or learn that one of its unique values is taken."""
+        # RETURNING says it; the row count of an INSERT is -1 on PostgreSQL.
         statement = postgresql.insert(sessions).on_conflict_do_nothing()
-        return connection.execute(statement, row).rowcount == 1
+        inserted = connection.execute(statement.returning(sessions.c.session_id), row)
+        return inserted.first() is not None
 
     def claim(
         self, connection: Connection, pending: Select[Any], taken: Mapping[str, Any]
@@ -96,20 +108,30 @@ class SQLite(Database):
         return engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextlib.contextmanager
-    def transaction(self, engine: Engine) -> Iterator[Connection]:
+    def transaction(self, engine: Engine, *, durable: bool = True) -> Iterator[Connection]:
         with engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
             connection.begin()  # now, so that it is not in our way later:
             if driver.in_transaction:  # an event listener of the host's engine has begun one
                 connection.exec_driver_sql("ROLLBACK")
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.exec_driver_sql("COMMIT")
-            except BaseException:
-                if driver.in_transaction:
-                    connection.exec_driver_sql("ROLLBACK")
-                raise
+            with contextlib.nullcontext() if durable else self._relaxed(connection):
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                    connection.exec_driver_sql("COMMIT")
+                except BaseException:
+                    if driver.in_transaction:
+                        connection.exec_driver_sql("ROLLBACK")
+                    raise
+
+    @contextlib.contextmanager
+    def _relaxed(self, connection: Connection) -> Iterator[None]:
+        level = connection.exec_driver_sql("PRAGMA synchronous").scalar()
+        connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql(f"PRAGMA synchronous={level}")
 
     def is_passing(self, error: DBAPIError) -> bool:
         return False
@@ -127,7 +149,8 @@ class SQLite(Database):
 
     def insert_unless_taken(self, connection: Connection, row: Mapping[str, Any]) -> bool:
         statement = sqlite.insert(sessions).on_conflict_do_nothing()
-        return connection.execute(statement, row).rowcount == 1
+        inserted = connection.execute(statement.returning(sessions.c.session_id), row)
+        return inserted.first() is not None
 
     def claim(
         self, connection: Connection, pending: Select[Any], taken: Mapping[str, Any]
@@ -147,6 +170,9 @@ class MariaDB(Database):
     # ER_LOCK_DEADLOCK, ER_LOCK_WAIT_TIMEOUT, ER_CHECKREAD ("record has changed")
     _PASSING = frozenset({1213, 1205, 1020})
     _DUPLICATE = 1062
+
+    def relax(self, connection: Connection) -> None:
+        """Only the whole server can be told so (innodb_flush_log_at_trx_commit)."""
 
     def is_passing(self, error: DBAPIError) -> bool:
         return isinstance(error, OperationalError) and _mysql_code(error) in self._PASSING
@@ -206,6 +232,8 @@ def open_durably(driver_connection: Any, _record: object = None) -> None:
     """
     cursor = driver_connection.cursor()
     cursor.execute("PRAGMA synchronous=FULL")
+    # Checkpoints copy what is written to the file: fewer of them copy hot pages less often.
+    cursor.execute("PRAGMA wal_autocheckpoint=4000")
     cursor.execute(f"PRAGMA cache_size=-{SQLITE_CACHE}")
     # The switch to WAL needs the file for itself and does not wait for it, unlike a write.
     deadline = time.monotonic() + SQLITE_BUSY_TIMEOUT

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from flask_allmine_liveactivity.model import (
     Session,
@@ -16,6 +27,9 @@ from flask_allmine_liveactivity.model import (
 )
 from flask_allmine_liveactivity.storage.base import Resolution, as_row, changed_fields
 from flask_allmine_liveactivity.storage.sql.tables import events, sessions
+
+_SESSION_COLUMNS = tuple(sessions.c.keys())
+_STATUSES = {status.value: status for status in SessionStatus}
 
 ACTIVE = sessions.c.status == SessionStatus.ACTIVE.value
 
@@ -92,8 +106,9 @@ def still_the_same(settlement: Settlement, group: Sequence[Session]) -> ColumnEl
 
 
 def session_of(row: Row[*tuple[Any, ...]]) -> Session:
-    values = dict(row._mapping)
-    return Session(**{**values, "status": SessionStatus(values["status"])})
+    values = dict(zip(_SESSION_COLUMNS, row, strict=True))
+    values["status"] = _STATUSES[values["status"]]
+    return Session(**values)
 
 
 def event_of(row: Row[*tuple[Any, ...]]) -> StreamEvent:

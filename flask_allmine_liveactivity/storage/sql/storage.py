@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -89,6 +90,7 @@ class SQLStorage(Storage):
         self._engine = self._database.adopt(engine)
         # An error that reaches a log must not carry the tokens among its parameters.
         self._engine.hide_parameters = True
+        self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
         self._owned = engine if owned else None
         self._prepared = False
         self._preparing = threading.Lock()
@@ -105,34 +107,43 @@ class SQLStorage(Storage):
 
     # --- one transaction ---------------------------------------------------------------------
 
-    def _write(self, work: Callable[[Connection], T]) -> T:
+    def _write(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
         if not self._prepared:
             self.prepare()
-        return self._run(work)
+        return self._run(work, durable=durable)
 
     def _run(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction, again when it fell to a deadlock or a duplicate."""
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                with self._database.transaction(self._engine) as connection:
-                    return work(connection)
-            except (DBAPIError, PoolTimeout, TimeoutError) as error:
-                passing = isinstance(error, IntegrityError) or (
-                    isinstance(error, DBAPIError) and self._database.is_passing(error)
-                )
-                if not passing or attempt == ATTEMPTS:
-                    raise self._unavailable(error) from None
-            time.sleep(random.uniform(0, 0.002 * 2**attempt))
-        raise AssertionError("unreachable")
+        return self._again(self._database.transaction, work)
 
     def _read(self, statement: Executable) -> Sequence[Row[*tuple[Any, ...]]]:
         if not self._prepared:
             self.prepare()
-        try:
-            with self._database.reading(self._engine) as connection:
-                return connection.execute(statement).all()
-        except (DBAPIError, PoolTimeout) as error:
-            raise self._unavailable(error) from None
+        return self._again(
+            self._database.reading, lambda connection: connection.execute(statement).all()
+        )
+
+    def _again(
+        self,
+        connected: Callable[[Engine], AbstractContextManager[Connection]],
+        work: Callable[[Connection], T],
+    ) -> T:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with connected(self._engine) as connection:
+                    return work(connection)
+            except (DBAPIError, self._driver_error, PoolTimeout, TimeoutError) as error:
+                if not self._is_passing(error, attempt) or attempt == ATTEMPTS:
+                    raise self._unavailable(error) from None
+            time.sleep(random.uniform(0, 0.002 * 2**attempt))
+        raise AssertionError("unreachable")
+
+    def _is_passing(self, error: Exception, attempt: int) -> bool:
+        if isinstance(error, DBAPIError) and not error.connection_invalidated:
+            return isinstance(error, IntegrityError) or self._database.is_passing(error)
+        # The server has closed a connection that waited in the pool; the next one is new. Setting
+        # the isolation level is what finds it on MariaDB, and SQLAlchemy does not wrap that error.
+        return isinstance(error, (DBAPIError, self._driver_error)) and attempt == 1
 
     def _unavailable(self, error: Exception) -> StorageUnavailable:
         # Only the driver's first line: what follows it quotes values, and they may be tokens.
@@ -176,18 +187,20 @@ class SQLStorage(Storage):
 
     def make_room(self, user_id: str, rows: int, now: float) -> int:
         finished = (
+            sessions.c.user_id == user_id,
+            or_(sessions.c.status != SessionStatus.ACTIVE.value, sessions.c.expires_at <= now),
+        )
+        oldest = (
             select(sessions.c.session_id)
-            .where(
-                sessions.c.user_id == user_id,
-                or_(sessions.c.status != SessionStatus.ACTIVE.value, sessions.c.expires_at <= now),
-            )
+            .where(*finished)
             .order_by(sessions.c.registered_at)
             .limit(rows)
         )
 
         def work(connection: Connection) -> int:
-            ids = connection.scalars(finished).all()
-            statement = delete(sessions).where(sessions.c.session_id.in_(ids))
+            ids = connection.scalars(oldest).all()
+            # Asked once more: a phone may have registered one of them again meanwhile.
+            statement = delete(sessions).where(sessions.c.session_id.in_(ids), *finished)
             return connection.execute(statement).rowcount if ids else 0
 
         return self._write(work)
@@ -323,7 +336,9 @@ class SQLStorage(Storage):
             .limit(limit)
         )
         taken = {"claim_id": claim_id, "due_at": lease_until}
-        rows = self._write(lambda connection: self._database.claim(connection, pending, taken))
+        rows = self._write(
+            lambda connection: self._database.claim(connection, pending, taken), durable=False
+        )
         return [session_of(row) for row in rows]
 
     def settle(self, settlements: Sequence[Settlement]) -> int:
@@ -337,7 +352,7 @@ class SQLStorage(Storage):
                 for settlement, group in grouped(settlements)
             )
 
-        return self._write(work) if settlements else 0
+        return self._write(work, durable=False) if settlements else 0
 
     def next_due(self, stream_id: str, revision: int) -> float | None:
         statement = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import (
@@ -39,13 +40,21 @@ class Exact(TypeDecorator[str]):
             return dialect.type_descriptor(VARBINARY(length * 4 if length < 512 else length))
         return dialect.type_descriptor(String(length))
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:
-        if value is not None and dialect.name in ("mysql", "mariadb"):
-            return value.encode()
-        return value
+    def bind_processor(self, dialect: Dialect) -> Callable[[str | None], Any] | None:
+        return _encoded if dialect.name in ("mysql", "mariadb") else None
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
-        return value.decode() if isinstance(value, bytes) else value
+    def result_processor(
+        self, dialect: Dialect, coltype: object
+    ) -> Callable[[bytes | None], str | None] | None:
+        return _decoded if dialect.name in ("mysql", "mariadb") else None
+
+
+def _encoded(value: str | None) -> bytes | None:
+    return None if value is None else value.encode()
+
+
+def _decoded(value: bytes | None) -> str | None:
+    return None if value is None else value.decode()
 
 
 class JSONText(TypeDecorator[Any]):
