@@ -20,7 +20,7 @@ from flask_allmine_liveactivity.dispatch.loop import deliver_until_stopped
 from flask_allmine_liveactivity.errors import LiveActivityError
 from flask_allmine_liveactivity.fanout import Tally
 from flask_allmine_liveactivity.installation import Installation, current
-from flask_allmine_liveactivity.model import Session, SessionStatus, StreamState
+from flask_allmine_liveactivity.model import Session, SessionStatus, StreamEvent, StreamState
 
 # How often a worker looks for what is due, in seconds: one index scan.
 WORKER_INTERVAL = 1.0
@@ -108,8 +108,7 @@ def status(stream: str | None, fail_if_older: float | None, as_json: bool) -> No
             "since": _time(event.held_since),
             "next_try": _time(event.due_at),
         }
-        for event in installation.storage.held_events(HELD_SHOWN)
-        if stream_id in (None, event.stream_id)
+        for event in _held(installation, stream_id)
     ]
     answers = counts.ended + sum(counts.dead.values()) + sum(counts.waiting.values())
     bad = counts.dead.get("BadDeviceToken", 0) + counts.waiting.get("BadDeviceToken", 0)
@@ -134,6 +133,13 @@ def status(stream: str | None, fail_if_older: float | None, as_json: bool) -> No
         _echo_status(report)
     if fail_if_older is not None and age is not None and age > fail_if_older:
         raise SystemExit(1)
+
+
+def _held(installation: Installation, stream_id: str | None) -> list[StreamEvent]:
+    if stream_id is None:
+        return installation.storage.held_events(HELD_SHOWN)
+    event = installation.storage.event(stream_id)
+    return [] if event is None or event.held_since is None else [event]
 
 
 def _echo_status(report: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -23,6 +24,8 @@ from flask_allmine_liveactivity.push.base import PushBackend
 from flask_allmine_liveactivity.registration import Answer, Claimant, register
 from flask_allmine_liveactivity.settings import Settings, dismiss_after_of
 from flask_allmine_liveactivity.storage.base import Storage
+
+logger = logging.getLogger(__name__)
 
 EXTENSION: Final = "live_activity"
 
@@ -71,6 +74,7 @@ class Installation:
         self._given_push = push
         self._lock = threading.Lock()
         self._parts: dict[int, Parts] = {}
+        self._start_again_at = 0.0
         self.dispatch = dispatch(lambda: self.parts.delivery)
 
     # --- parts -------------------------------------------------------------------------------
@@ -127,8 +131,17 @@ class Installation:
                 parts.storage.close()
 
     def on_request(self, _app: object, **_: object) -> None:
-        """A request of any kind has begun: a process that serves them also delivers."""
-        self.dispatch.start()
+        """A request of any kind has begun: a process that serves them also delivers.
+
+        It may be one of the host's own, which must not fail because our storage cannot be opened.
+        """
+        if time.monotonic() < self._start_again_at:
+            return
+        try:
+            self.dispatch.start()
+        except Exception:
+            self._start_again_at = time.monotonic() + self.settings.sweep_interval
+            logger.exception("Live Activity delivery could not be started in this process")
 
     # --- a stream ends -----------------------------------------------------------------------
 

@@ -7,12 +7,12 @@ A URI is never quoted in an error: it may hold a password.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from flask_allmine_liveactivity.errors import ConfigurationError
+from flask_allmine_liveactivity.errors import ConfigurationError, StorageUnavailable
 from flask_allmine_liveactivity.push.base import PushBackend
 from flask_allmine_liveactivity.settings import ApnsSettings, Settings
 from flask_allmine_liveactivity.storage.base import Storage
@@ -22,6 +22,7 @@ _STORAGE_URIS = (
     "'mongodb://host/db', 'mongodb+srv://host/db', 'memory://', 'mongomock://' or "
     "'module:factory'"
 )
+_MODULE_FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 # By SQLAlchemy's driver name: what to install.
 _EXTRAS = {"psycopg": "postgresql", "pymysql": "mysql"}
 # How long MongoDB may take to be found, in milliseconds, where the host says nothing of it:
@@ -38,10 +39,7 @@ def check_storage(settings: Settings, instance_path: str) -> None:
     if scheme == "mongomock":
         _import("mongomock", "mongomock")
     elif scheme in ("mongodb", "mongodb+srv"):
-        if not urlsplit(uri or "").path.strip("/"):
-            raise ConfigurationError(
-                "LIVE_ACTIVITY_STORAGE_URI names no database: 'mongodb://host/database'."
-            )
+        _check_mongodb(uri or "", settings)
     elif scheme == "module":
         _factory(uri or "", "LIVE_ACTIVITY_STORAGE_URI")
     else:
@@ -82,16 +80,53 @@ def _scheme(uri: str | None) -> str | None:
     return scheme if rest.startswith("//") else "module"
 
 
+def _check_mongodb(uri: str, settings: Settings) -> None:
+    from pymongo.errors import PyMongoError
+    from pymongo.uri_parser import parse_uri
+
+    if not re.match(r"mongodb(\+srv)?://[^/]*/[^?]", uri):
+        raise ConfigurationError(
+            "LIVE_ACTIVITY_STORAGE_URI names no database: 'mongodb://host/database'."
+        )
+    if uri.startswith("mongodb+srv"):  # cannot be read without asking a name server
+        return
+    try:
+        parse_uri(uri, validate=False)
+    except (PyMongoError, ValueError) as error:  # their messages quote parts of it
+        raise ConfigurationError(
+            f"LIVE_ACTIVITY_STORAGE_URI cannot be read ({type(error).__name__}): "
+            "'mongodb://user:password@host:port/database'. In user and password escape what is "
+            "special in a URL (urllib.parse.quote_plus)."
+        ) from None
+    try:
+        _mongodb_client(uri, settings, connect=False).close()
+    except (PyMongoError, ValueError, TypeError) as error:
+        raise ConfigurationError(
+            f"LIVE_ACTIVITY_STORAGE_OPTIONS, or the options in LIVE_ACTIVITY_STORAGE_URI: {error}"
+        ) from None
+
+
 def _open_mongodb(uri: str, settings: Settings) -> Storage:
-    from pymongo import MongoClient
+    from pymongo.errors import PyMongoError
 
     from flask_allmine_liveactivity.storage.mongodb import MongoStorage
+
+    try:
+        client = _mongodb_client(uri, settings)
+        return MongoStorage(client.get_default_database(), owned=True)
+    except (PyMongoError, ValueError) as error:  # 'mongodb+srv': the name server did not answer
+        raise StorageUnavailable(
+            f"LIVE_ACTIVITY_STORAGE_URI: MongoDB was not found ({type(error).__name__})."
+        ) from None
+
+
+def _mongodb_client(uri: str, settings: Settings, **more: Any) -> Any:
+    from pymongo import MongoClient
 
     options = dict(settings.storage_options)
     if "serverselectiontimeoutms" not in uri.lower() + "".join(options).lower():
         options["serverSelectionTimeoutMS"] = MONGODB_FOUND_WITHIN
-    client: MongoClient[dict[str, Any]] = MongoClient(uri, **options)
-    return MongoStorage(client.get_default_database(), owned=True)
+    return MongoClient(uri, **{**options, **more})
 
 
 def _sql_engine(settings: Settings, instance_path: str) -> Any:
@@ -107,7 +142,7 @@ def _sql_engine(settings: Settings, instance_path: str) -> Any:
 
     try:
         url = make_url(settings.storage_uri or "sqlite:///live_activity.db")
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # their messages quote parts of it
         raise ConfigurationError(
             f"LIVE_ACTIVITY_STORAGE_URI cannot be read: it must be one of {_STORAGE_URIS}."
         ) from None
@@ -124,12 +159,14 @@ def _sql_engine(settings: Settings, instance_path: str) -> Any:
                 "connection. Use 'memory://', or name a file: 'sqlite:///live_activity.db'."
             )
         file = Path(instance_path, url.database)  # a relative one is in the instance folder
-        file.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(file.parent)
         url = url.set(database=str(file))
-        options["connect_args"] = {
-            "timeout": SQLITE_BUSY_TIMEOUT,
-            **options.get("connect_args", {}),
-        }
+        connect_args = options.get("connect_args", {})
+        if not isinstance(connect_args, Mapping):
+            raise ConfigurationError(
+                "LIVE_ACTIVITY_STORAGE_OPTIONS: connect_args must be a mapping."
+            )
+        options["connect_args"] = {"timeout": SQLITE_BUSY_TIMEOUT, **connect_args}
     try:
         engine = create_engine(url, **options)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
@@ -145,6 +182,17 @@ def _sql_engine(settings: Settings, instance_path: str) -> Any:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", open_durably)
     return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"LIVE_ACTIVITY_STORAGE_URI: the folder {str(folder)!r} cannot be made "
+            f"({error.strerror}). Name a SQLite file where this process may write, or another "
+            "database."
+        ) from None
 
 
 def check_push(settings: Settings) -> None:
@@ -234,11 +282,15 @@ def _not_a(kind: type[object], made: object, key: str) -> ConfigurationError:
 
 
 def _factory(path: str, key: str) -> Callable[[], Any]:
+    # Not the value itself: it may be a URI that lost its slashes, with a password in it.
+    if not _MODULE_FACTORY.fullmatch(path):
+        forms = _STORAGE_URIS if key == "LIVE_ACTIVITY_STORAGE_URI" else "'module:factory'"
+        raise ConfigurationError(f"{key} cannot be read: it must be one of {forms}.")
     module, _, name = path.partition(":")
     try:
         factory = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigurationError(f"{key}: cannot import {path!r} ({error}).") from error
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(f"{key}: cannot import 'module:factory' ({error}).") from error
     if not callable(factory):
         raise ConfigurationError(f"{key}: {path!r} cannot be called; name a class or a function.")
     return factory  # type: ignore[no-any-return]

@@ -23,7 +23,7 @@ _EVENTS = ("start", "update", "end")
 
 @lru_cache(maxsize=128)
 def read_payload(body: bytes) -> dict[str, Any] | None:
-    """The body as a JSON object, or ``None``; the same one for equal bodies: a fan-out sends one."""
+    """The body as a JSON object, or ``None``; equal bodies, as of a fan-out, share one object."""
     try:
         payload = json.loads(body)
     except (ValueError, RecursionError):
@@ -83,7 +83,7 @@ def _event_problems(aps: dict[str, Any]) -> Iterator[str]:
         yield f"content-state is missing, and a push of event {event} needs it."
     if event == "start":
         for key in ("alert", "attributes-type", "attributes"):
-            if not aps.get(key) and aps.get(key) != {}:
+            if aps.get(key) is None:
                 yield f"{key} is missing, and a push of event start needs it."
 
 

@@ -135,7 +135,8 @@ class ProviderTokens:
             return _Reading(
                 key_id, fault=f"the provider token's iss is {team_id!r}, not {self._team_id!r}."
             )
-        if type(issued_at) is not int:  # a bool is an int, too
+        # A bool is an int, too; and what has more digits is no time that could be reckoned with.
+        if type(issued_at) is not int or not 0 <= issued_at < 10**15:
             return _Reading(
                 key_id, fault="the provider token's iat is not whole seconds since the epoch."
             )

@@ -37,7 +37,7 @@ class Request:
 
     @property
     def token(self) -> str | None:
-        """The device token; empty where it is missing, ``None`` where the path has no place for it."""
+        """The device token; empty where it is missing, ``None`` where the path is another one."""
         if not self.path.startswith(DEVICE_PATH):
             return None
         token = self.path.removeprefix(DEVICE_PATH)

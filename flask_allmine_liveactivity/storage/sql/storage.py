@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -112,9 +113,9 @@ class SQLStorage(Storage):
             self.prepare()
         return self._run(work, durable=durable)
 
-    def _run(self, work: Callable[[Connection], T]) -> T:
+    def _run(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
         """Run `work` in a transaction, again when it fell to a deadlock or a duplicate."""
-        return self._again(self._database.transaction, work)
+        return self._again(partial(self._database.transaction, durable=durable), work)
 
     def _read(self, statement: Executable) -> Sequence[Row[*tuple[Any, ...]]]:
         if not self._prepared:

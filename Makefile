@@ -1,0 +1,37 @@
+# Everything is made here, below .venv; nothing of the machine is needed but Python 3.11 or newer.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+ifeq ($(PYTHON),)
+$(error Python 3.11 or newer is needed: install it, or say `make PYTHON=/path/to/python`)
+endif
+
+.PHONY: demo test lint bench clean
+.DEFAULT_GOAL := test
+
+demo: .venv/demo/ready
+	.venv/demo/bin/python -m example_app
+
+test: lint
+	.venv/test/bin/python -m pytest
+
+lint: .venv/test/ready
+	.venv/test/bin/ruff check .
+	.venv/test/bin/ruff format --check .
+	.venv/test/bin/mypy
+
+bench: .venv/test/ready
+	.venv/test/bin/python benchmarks/fan_out.py
+
+clean:
+	rm -rf .venv
+
+.venv/demo/ready: pyproject.toml
+	$(PYTHON) -m venv --clear .venv/demo
+	.venv/demo/bin/pip install --quiet --disable-pip-version-check --editable ".[simulator,postgresql,mysql]"
+	touch $@
+
+.venv/test/ready: pyproject.toml
+	$(PYTHON) -m venv --clear .venv/test
+	.venv/test/bin/pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	.venv/test/bin/pip install --quiet --disable-pip-version-check --group test --editable .
+	touch $@
