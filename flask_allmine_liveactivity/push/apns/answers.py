@@ -81,9 +81,10 @@ def read_refusal(body: bytes) -> Refusal:
         answer = json.loads(body)
         reason = answer.get("reason")
         since = answer.get("timestamp")
-    except (ValueError, AttributeError, RecursionError):
+        dated = isinstance(since, int | float) and not isinstance(since, bool)
+        seconds = since / 1000 if dated else None
+    except (ValueError, AttributeError, RecursionError, OverflowError):
         return Refusal(None, None)
-    return Refusal(
-        reason[:100] if isinstance(reason, str) else None,
-        since / 1000 if isinstance(since, int | float) and not isinstance(since, bool) else None,
-    )
+    # What cannot be printed, not every database takes: NUL, lone surrogates.
+    readable = isinstance(reason, str) and reason.isprintable()
+    return Refusal(reason[:100] if readable else None, seconds)

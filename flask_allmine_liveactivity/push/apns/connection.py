@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pycurl
 
@@ -55,17 +55,21 @@ class Endpoint:
     """A file of certificates to trust instead of the system's."""
 
 
-@dataclass(slots=True)
-class _Flight:
-    """A push under way."""
+class _Seat:
+    """A place in flight: a libcurl handle, kept from one push to the next, and what is on it."""
 
-    push: Push
-    provider_token: str
-    handle: pycurl.Curl
-    tries: int = 1
-    body: bytearray = field(default_factory=bytearray)
+    __slots__ = ("body", "handle", "payload", "provider_token", "push", "tries")
 
-    def receive(self, chunk: bytes) -> int:
+    def __init__(self, handle: pycurl.Curl, push: Push) -> None:
+        self.handle = handle
+        self.push = push
+        self.payload = b""
+        self.provider_token = ""
+        self.tries = 1
+        self.body = bytearray()
+        handle.setopt(pycurl.WRITEFUNCTION, self._receive)
+
+    def _receive(self, chunk: bytes) -> int:
         if len(self.body) + len(chunk) > MAX_ANSWER:
             return 0  # libcurl takes fewer bytes than it gave as the order to stop
         self.body += chunk
@@ -79,8 +83,8 @@ class Connection:
         self._endpoint = endpoint
         self._provider_token = provider_token
         self._multi = _multi()
-        self._idle: list[pycurl.Curl] = []
-        self._flights: dict[pycurl.Curl, _Flight] = {}
+        self._free: list[_Seat] = []
+        self._flights: dict[pycurl.Curl, _Seat] = {}
         self._again: deque[tuple[Push, int]] = deque()
         self._fresh_connection_wanted = False
         # Before the first push that Apple has authenticated a connection may carry one stream.
@@ -110,9 +114,9 @@ class Connection:
                 self._multi.perform()
                 finished = self._finished()
                 if finished:
-                    for flight, error in finished:
-                        result = self._result(flight, error)
-                        self._land(flight)
+                    for seat, error in finished:
+                        result = self._result(seat, error)
+                        self._land(seat)
                         if result is not None:
                             yield result
                 else:
@@ -123,17 +127,18 @@ class Connection:
     def close(self) -> None:
         """Close the connection."""
         self._abandon()
-        for handle in self._idle:
-            handle.close()
-        self._idle.clear()
+        for seat in self._free:
+            seat.handle.close()
+        self._free.clear()
         self._multi.close()
 
     # --- in flight ---------------------------------------------------------------------------
 
     def _start(self, push: Push, tries: int) -> None:
-        handle = self._idle.pop() if self._idle else self._handle()
+        seat = self._free.pop() if self._free else _Seat(self._handle(), push)
         token = self._provider_token.current()
-        flight = _Flight(push, token, handle, tries)
+        seat.push, seat.tries, seat.provider_token = push, tries, token
+        handle = seat.handle
         handle.setopt(pycurl.URL, f"{self._endpoint.url}/3/device/{push.token}")
         handle.setopt(
             pycurl.HTTPHEADER,
@@ -147,13 +152,14 @@ class Connection:
                 "content-type: application/json",
             ],
         )
-        handle.setopt(pycurl.POSTFIELDS, push.payload)
-        handle.setopt(pycurl.WRITEFUNCTION, flight.receive)
+        if seat.payload is not push.payload:  # all pushes of an event share one
+            handle.setopt(pycurl.POSTFIELDS, push.payload)
+            seat.payload = push.payload
         self._multi.add_handle(handle)
-        self._flights[handle] = flight
+        self._flights[handle] = seat
 
-    def _finished(self) -> list[tuple[_Flight, int | None]]:
-        finished: list[tuple[_Flight, int | None]] = []
+    def _finished(self) -> list[tuple[_Seat, int | None]]:
+        finished: list[tuple[_Seat, int | None]] = []
         more = 1
         while more:
             more, good, bad = self._multi.info_read()
@@ -161,35 +167,36 @@ class Connection:
             finished += [(self._flights[handle], code) for handle, code, _ in bad]
         return finished
 
-    def _land(self, flight: _Flight) -> None:
-        self._multi.remove_handle(flight.handle)
-        del self._flights[flight.handle]
-        self._idle.append(flight.handle)
+    def _land(self, seat: _Seat) -> None:
+        self._multi.remove_handle(seat.handle)
+        del self._flights[seat.handle]
+        seat.body.clear()
+        self._free.append(seat)
 
     def _abandon(self) -> None:
-        for flight in list(self._flights.values()):
-            self._land(flight)
+        for seat in list(self._flights.values()):
+            self._land(seat)
         self._again.clear()
 
     # --- answers -----------------------------------------------------------------------------
 
-    def _result(self, flight: _Flight, error: int | None) -> PushResult | None:
+    def _result(self, seat: _Seat, error: int | None) -> PushResult | None:
         """What became of a push; ``None``: it is sent again."""
         if error is not None:
             self._room = max(1, self._room // 2)
             verdict = Verdict.MISCONFIGURED if error in _UNTRUSTED else Verdict.UNREACHABLE
-            return PushResult(flight.push, verdict, reason=f"libcurl {error}: {_meaning(error)}")
-        status = flight.handle.getinfo(pycurl.RESPONSE_CODE)
-        self._pace(flight.handle.getinfo(pycurl.TOTAL_TIME))
+            return PushResult(seat.push, verdict, reason=f"libcurl {error}: {_meaning(error)}")
+        status = seat.handle.getinfo(pycurl.RESPONSE_CODE)
+        self._pace(seat.handle.getinfo(pycurl.TOTAL_TIME))
         if status == 200:
-            return PushResult(flight.push, Verdict.DELIVERED, status=200)
-        reason, since = read_refusal(bytes(flight.body))
-        if flight.tries == 1 and self._may_go_again(flight, reason):
-            self._again.append((flight.push, 2))
+            return PushResult(seat.push, Verdict.DELIVERED, status=200)
+        reason, since = read_refusal(bytes(seat.body))
+        if seat.tries == 1 and self._may_go_again(seat, reason):
+            self._again.append((seat.push, 2))
             return None
-        retry_after = flight.handle.getinfo(pycurl.RETRY_AFTER)
+        retry_after = seat.handle.getinfo(pycurl.RETRY_AFTER)
         return PushResult(
-            flight.push,
+            seat.push,
             verdict_of(status, reason),
             status=status,
             reason=reason or f"HTTP {status}",
@@ -197,9 +204,9 @@ class Connection:
             gone_since=since,
         )
 
-    def _may_go_again(self, flight: _Flight, reason: str | None) -> bool:
+    def _may_go_again(self, seat: _Seat, reason: str | None) -> bool:
         if reason == "ExpiredProviderToken":
-            return self._provider_token.after_expiry(flight.provider_token) is not None
+            return self._provider_token.after_expiry(seat.provider_token) is not None
         if reason in ("UnrelatedKeyIdInToken", "IdleTimeout"):
             # A connection is bound to the team and key of its first push.
             self._fresh_connection_wanted = True
