@@ -317,12 +317,12 @@ def reopen(stream: str) -> None:
 
 @_command("resend")
 @click.argument("stream", required=False)
-@click.option("--all", "everything", is_flag=True, help="Of all streams.")
 @as_json
-def resend(stream: str | None, everything: bool, as_json: bool) -> None:
-    """Try those given up again, and lift holds: after a wrong key or environment was mended."""
-    if (stream is None) != everything:
-        raise click.UsageError("Name a STREAM, or say --all.")
+def resend(stream: str | None, as_json: bool) -> None:
+    """Try those given up again, of STREAM or of all, and lift holds.
+
+    For after a wrong key or environment was mended.
+    """
     installation = current()
     stream_id = None if stream is None else installation.stream_id(stream)
     now, storage = time.time(), installation.storage
@@ -353,9 +353,11 @@ def release(user: str, device: str) -> None:
 
 @_command("forget")
 @click.argument("user")
-@click.confirmation_option(prompt="Erase this user's sessions?")
-def forget(user: str) -> None:
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def forget(user: str, yes: bool) -> None:
     """Erase a user; what still runs is kept without its owner until it has been ended."""
+    if not yes and sys.stdin.isatty():
+        click.confirm("Erase this user's sessions?", abort=True)
     click.echo(f"{current().storage.forget_user(user)} sessions forgotten.")
 
 

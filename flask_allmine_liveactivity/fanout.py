@@ -91,7 +91,6 @@ class _Stream:
 
     event: StreamEvent
     payload: bytes
-    unsettled: int = 0
     drained: bool = False
     tally: Tally = field(default_factory=Tally)
 
@@ -134,6 +133,8 @@ class FanOut:
         self._turns: deque[str] = deque()
         self._claimed: dict[str, _Claimed] = {}
         self._results: list[Settlement] = []
+        # By stream id: a stream that is announced anew in mid-run still has pushes in flight.
+        self._unsettled: Counter[str] = Counter()
         self._settled_at = time.monotonic()
         self._looked_at = -LOOK_AGAIN
         self._only: str | None = None
@@ -215,7 +216,7 @@ class FanOut:
         batch = [_Claimed(session, stream, stream.event.revision, now) for session in sessions]
         for claimed in batch:
             self._claimed[claimed.session.session_id] = claimed
-            stream.unsettled += 1
+            self._unsettled[stream_id] += 1
         if len(sessions) == self._policy.batch_size:
             self._turns.append(stream_id)
         else:
@@ -292,10 +293,10 @@ class FanOut:
         self._storage.settle(settlements)
         self._results = []  # only now: if settling failed, the end of the run tries it again
         counts = Counter(settlement.session.stream_id for settlement in settlements)
-        for stream_id, count in counts.items():
+        self._unsettled -= counts
+        for stream_id in counts:
             stream = self._streams.get(stream_id)
             if stream is not None:
-                stream.unsettled -= count
                 self._rest_if_done(stream)
 
     # --- when to look again ------------------------------------------------------------------
@@ -308,7 +309,7 @@ class FanOut:
         self._streams.pop(event.stream_id, None)
 
     def _rest_if_done(self, stream: _Stream) -> None:
-        if not stream.drained or stream.unsettled:
+        if not stream.drained or self._unsettled[stream.event.stream_id]:
             return
         event = stream.event
         self._streams.pop(event.stream_id, None)

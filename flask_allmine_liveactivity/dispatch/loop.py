@@ -8,6 +8,7 @@ import time
 
 from flask_allmine_liveactivity.delivery import Delivery
 from flask_allmine_liveactivity.errors import StorageUnavailable
+from flask_allmine_liveactivity.model import NEVER
 
 logger = logging.getLogger(__name__)
 
@@ -22,13 +23,17 @@ def deliver_until_stopped(
 
     No error ends it: what could not be done now is still due at the next look.
     """
+    next_due = NEVER
     while not stopped.is_set():
         wake.clear()
         wait = interval
+        began = time.time()
         try:
             run = delivery.run()
             delivery.purge_now_and_then()
-            wait = 0.0 if run.obstacle else run.next_due - time.time()
+            # A run knows only of the streams that it was at; others are still due when they were.
+            next_due = min(run.next_due, next_due if next_due > began else NEVER)
+            wait = 0.0 if run.obstacle else next_due - time.time()
         except StorageUnavailable as error:
             logger.warning("Live Activity delivery waits %.0f s: %s", interval, error)
         except Exception:

@@ -82,6 +82,10 @@ def check_token(token: str, tokens_of_other_environment: Collection[str]) -> Ref
         return Refusal(
             400, "BadDeviceToken", "the token has characters that no token has, and must be hex."
         )
+    if len(token) >= 64 and not token.strip("0"):
+        return Refusal(
+            400, "BadDeviceToken", "the token is all zeros, and iOS gives out none such."
+        )
     if token in tokens_of_other_environment:
         return Refusal(
             400,

@@ -43,6 +43,11 @@ _UNTRUSTED = frozenset(
     if hasattr(pycurl, name)
 )
 
+# How a push ends whose connection had been cut, often while it was idle and nobody looked.
+_CUT = frozenset(
+    (pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR, pycurl.E_GOT_NOTHING, pycurl.E_HTTP2)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -184,6 +189,10 @@ class Connection:
         """What became of a push; ``None``: it is sent again."""
         if error is not None:
             self._room = max(1, self._room // 2)
+            reused = not seat.handle.getinfo(pycurl.NUM_CONNECTS)
+            if seat.tries == 1 and reused and error in _CUT:
+                self._again.append((seat.push, 2))
+                return None
             verdict = Verdict.MISCONFIGURED if error in _UNTRUSTED else Verdict.UNREACHABLE
             return PushResult(seat.push, verdict, reason=f"libcurl {error}: {_meaning(error)}")
         status = seat.handle.getinfo(pycurl.RESPONSE_CODE)

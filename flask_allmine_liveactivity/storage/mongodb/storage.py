@@ -55,6 +55,8 @@ from flask_allmine_liveactivity.storage.mongodb.documents import (
 
 # How long a majority of the replica set may take to acknowledge a write, in milliseconds.
 WRITE_TIMEOUT = 10_000
+# How many ids a statement names at the most: the planner's work grows with them.
+CHUNK = 200
 
 _OWNERLESS = {"user_id": None}
 
@@ -299,27 +301,33 @@ class MongoStorage(Storage):
         lease_until: float,
     ) -> list[Session]:
         pending = {**untold(stream_id, revision), "due_at": {"$lte": now}}
+        taken: list[Session] = []
         with self._ready():
-            found = self._sessions.find(pending, {"_id": 1}).sort("due_at", 1).limit(limit)
-            ids = [row["_id"] for row in found]
-            if not ids:
-                return []
-            # Guarded once more: of two workers that found the same ids each takes what the other
-            # has not, and the claim id says which those are.
-            self._sessions.update_many(
-                {"_id": {"$in": ids}, **pending},
-                {"$set": {"claim_id": claim_id, "due_at": lease_until}},
-            )
-            taken = self._sessions.find({"_id": {"$in": ids}, "claim_id": claim_id})
-            return [session_of(row) for row in taken]
+            while len(taken) < limit:
+                most = min(CHUNK, limit - len(taken))
+                found = self._sessions.find(pending, {"_id": 1}).sort("due_at", 1).limit(most)
+                ids = [row["_id"] for row in found]
+                if not ids:
+                    break
+                # Guarded once more: of two workers that found the same ids each takes what the
+                # other has not, and the claim id says which those are.
+                self._sessions.update_many(
+                    {"_id": {"$in": ids}, **pending},
+                    {"$set": {"claim_id": claim_id, "due_at": lease_until}},
+                )
+                ours = self._sessions.find({"_id": {"$in": ids}, "claim_id": claim_id})
+                taken += [session_of(row) for row in ours]
+        return taken
 
     def settle(self, settlements: Sequence[Settlement]) -> int:
         with self._ready():
             return sum(
                 self._sessions.update_many(
-                    still_the_same(settlement, group), {"$set": settled_fields(settlement)}
+                    still_the_same(settlement, group[begin : begin + CHUNK]),
+                    {"$set": settled_fields(settlement)},
                 ).matched_count
                 for settlement, group in grouped(settlements)
+                for begin in range(0, len(group), CHUNK)
             )
 
     def next_due(self, stream_id: str, revision: int) -> float | None:

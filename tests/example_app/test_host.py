@@ -1,0 +1,104 @@
+"""The example host: each moment that ends a countdown, through its own routes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from example_app import create_app
+from flask import Flask
+from flask.testing import FlaskClient
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Flask]:
+    app = create_app(
+        {"LIVE_ACTIVITY_PUSH": "memory", "LIVE_ACTIVITY_DELIVERY": "inline"},
+        instance_path=str(tmp_path),
+    )
+    yield app
+    app.extensions["live_activity"].close()
+    app.extensions["allmine"].kw["bind"].dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def login(client: FlaskClient, username: str, password: str) -> dict[str, str]:
+    answer = client.post("/api/v1/login", json={"username": username, "password": password})
+    return {"Authorization": f"Bearer {answer.json['accessToken']}"}  # type: ignore[index]
+
+
+def schedule(client: FlaskClient, headers: dict[str, str]) -> str:
+    answer = client.post("/api/v1/streams", json={"title": "A talk"}, headers=headers)
+    assert answer.status_code == 201
+    stream_id: str = answer.json["streamId"]  # type: ignore[index]
+    return stream_id
+
+
+def register(client: FlaskClient, headers: dict[str, str], stream_id: str, **given: str) -> Any:
+    phone = {
+        "streamId": stream_id,
+        "deviceId": "iphone",
+        "liveActivityToken": "ab" * 80,
+        "activityId": "activity",
+    }
+    return client.post(
+        "/api/v1/notifications/live-activity-sessions", json=phone | given, headers=headers
+    )
+
+
+def told(app: Flask) -> list[str]:
+    return [push.token for push in app.extensions["live_activity"].push.sent]
+
+
+@pytest.mark.parametrize("moment", ["cancel", "ready", "start", "expire"])
+def test_each_moment_ends_the_countdowns(app: Flask, client: FlaskClient, moment: str) -> None:
+    ada, grace = login(client, "ada", "lovelace"), login(client, "grace", "hopper")
+    stream_id = schedule(client, ada)
+    assert register(client, grace, stream_id).status_code == 200
+    assert client.post(f"/api/v1/streams/{stream_id}/{moment}", headers=ada).status_code == 200
+    assert told(app) == ["ab" * 80]
+
+
+def test_a_phone_that_comes_late_is_told_at_once(app: Flask, client: FlaskClient) -> None:
+    ada = login(client, "ada", "lovelace")
+    stream_id = schedule(client, ada)
+    client.post(f"/api/v1/streams/{stream_id}/cancel", headers=ada)
+    assert register(client, ada, stream_id).status_code == 409
+    assert told(app) == ["ab" * 80]
+
+
+def test_a_stream_that_is_scheduled_again_takes_new_phones(
+    app: Flask, client: FlaskClient
+) -> None:
+    ada = login(client, "ada", "lovelace")
+    stream_id = schedule(client, ada)
+    client.post(f"/api/v1/streams/{stream_id}/cancel", headers=ada)
+    client.post(f"/api/v1/streams/{stream_id}/reschedule", headers=ada)
+    assert register(client, ada, stream_id).status_code == 200
+    assert told(app) == []
+
+
+def test_only_its_host_ends_a_stream(client: FlaskClient) -> None:
+    ada, grace = login(client, "ada", "lovelace"), login(client, "grace", "hopper")
+    stream_id = schedule(client, ada)
+    assert client.post(f"/api/v1/streams/{stream_id}/cancel", headers=grace).status_code == 403
+
+
+def test_after_a_log_out_the_next_user_of_the_phone_registers(client: FlaskClient) -> None:
+    ada, grace = login(client, "ada", "lovelace"), login(client, "grace", "hopper")
+    stream_id = schedule(client, ada)
+    register(client, ada, stream_id)
+    assert register(client, grace, stream_id).status_code == 409
+    client.post("/api/v1/logout", json={"deviceId": "iphone"}, headers=ada)
+    assert register(client, grace, stream_id).status_code == 200
+
+
+def test_a_stream_that_there_is_not_is_not_found(client: FlaskClient) -> None:
+    ada = login(client, "ada", "lovelace")
+    assert register(client, ada, "65f0000000000000000000ff").status_code == 404

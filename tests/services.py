@@ -1,0 +1,97 @@
+"""Where the real servers are.
+
+A test that needs a server which is not there is skipped with a sentence on how to get it; where
+``CI`` is ``true`` it fails instead, so that nobody takes a build without databases for a green one.
+
+Each call of ``postgresql()`` or ``mariadb()`` makes a database of its own, dropped when it ends:
+runs side by side do not disturb each other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import Iterator
+from typing import NoReturn
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+POSTGRESQL_URI = os.environ.get(
+    "TEST_POSTGRESQL_URI", "postgresql+psycopg://postgres@127.0.0.1/test"
+)
+MYSQL_URI = os.environ.get("TEST_MYSQL_URI", "mysql+pymysql://root@127.0.0.1/test")
+
+POSTGRESQL_REMEDY = (
+    "Start one: docker run -p 5432:5432 -e POSTGRES_HOST_AUTH_METHOD=trust -e POSTGRES_DB=test "
+    "postgres; or name yours in TEST_POSTGRESQL_URI."
+)
+MYSQL_REMEDY = (
+    "Start one: docker run -p 3306:3306 -e MARIADB_ALLOW_EMPTY_ROOT_PASSWORD=1 "
+    "-e MARIADB_DATABASE=test mariadb; or name yours in TEST_MYSQL_URI."
+)
+
+
+def require(there: bool, what: str, remedy: str) -> None:
+    """Go on where a service is there; else skip the test, or fail it in CI."""
+    if not there:
+        _give_up(f"{what} is not there. {remedy}")
+
+
+def _give_up(reason: str) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@contextlib.contextmanager
+def postgresql() -> Iterator[str]:
+    """The URI of a new PostgreSQL database, dropped at the end."""
+    with _throw_away(POSTGRESQL_URI, "PostgreSQL", POSTGRESQL_REMEDY, " WITH (FORCE)") as uri:
+        yield uri
+
+
+@contextlib.contextmanager
+def mariadb() -> Iterator[str]:
+    """The URI of a new MariaDB database, dropped at the end."""
+    with _throw_away(MYSQL_URI, "MariaDB", MYSQL_REMEDY, "") as uri:
+        yield uri
+
+
+@contextlib.contextmanager
+def _throw_away(server: str, what: str, remedy: str, force: str) -> Iterator[str]:
+    name = f"live_activity_test_{uuid.uuid4().hex}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    try:
+        require(_answers(engine), what, remedy)
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        try:
+            yield make_url(server).set(database=name).render_as_string(hide_password=False)
+        finally:
+            with engine.connect() as connection:
+                connection.execute(text(f"DROP DATABASE {name}{force}"))
+    finally:
+        engine.dispose()
+
+
+def _answers(engine: Engine) -> bool:
+    try:
+        engine.connect().close()
+    except SQLAlchemyError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def mongodb() -> Iterator[str]:
+    """The URI, without a database, of a server that speaks MongoDB's wire protocol."""
+    try:
+        from secantus import SecantusDBServer
+    except ImportError:
+        _give_up("SecantusDB, a MongoDB in a package, is not there: pip install SecantusDB")
+    with SecantusDBServer(storage_path=":memory:") as server:
+        yield server.uri

@@ -1,0 +1,93 @@
+"""Clients that others wrote for Apple's server succeed against it."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aioapns
+import pycurl
+import pytest
+from aioapns.common import NotificationResult
+from aioapns.connection import APNsDevelopmentClientProtocol
+
+from flask_allmine_liveactivity.simulator import Answer, LocalApns
+
+from .sender import TOKEN, Sender
+
+
+@asynccontextmanager
+async def aioapns_client(
+    apns: LocalApns, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[aioapns.APNs]:
+    monkeypatch.setattr(APNsDevelopmentClientProtocol, "APNS_SERVER", "127.0.0.1")
+    monkeypatch.setattr(APNsDevelopmentClientProtocol, "APNS_PORT", apns.port)
+    context = ssl.create_default_context(cafile=apns.ca_file)
+    context.set_alpn_protocols(["h2"])
+    client = aioapns.APNs(
+        key=apns.key_pem,
+        key_id=apns.key_id,
+        team_id=apns.team_id,
+        topic=f"{apns.bundle_id}.push-type.liveactivity",
+        use_sandbox=True,
+        ssl_context=context,
+    )
+    yield client
+    client.pool.close()
+    await asyncio.sleep(0.05)  # it closes its transports in the background
+
+
+def end_push(token: str = TOKEN) -> aioapns.NotificationRequest:
+    return aioapns.NotificationRequest(
+        device_token=token,
+        message={"aps": {"timestamp": int(time.time()), "event": "end"}},
+        time_to_live=3600,
+        priority=10,
+        push_type=aioapns.PushType.LIVEACTIVITY,
+    )
+
+
+def test_aioapns_pushes_to_it(apns: LocalApns, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def push() -> NotificationResult:
+        async with aioapns_client(apns, monkeypatch) as client:
+            return await client.send_notification(end_push())
+
+    assert asyncio.run(push()).is_successful
+    (received,) = apns.accepted
+    assert (received.event, received.problems) == ("end", ())
+
+
+def test_aioapns_understands_its_refusals(apns: LocalApns, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def push() -> NotificationResult:
+        async with aioapns_client(apns, monkeypatch) as client:
+            return await client.send_notification(end_push())
+
+    apns.answer(TOKEN, Answer.gone(1700000000))
+    result = asyncio.run(push())
+    assert (result.status, result.description) == ("410", "Unregistered")
+    assert str(result.timestamp) == "1700000000000"
+
+
+def test_aioapns_pushes_many_at_once(apns: LocalApns, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def push() -> list[NotificationResult]:
+        async with aioapns_client(apns, monkeypatch) as client:
+            pushes = (client.send_notification(end_push(f"{n:064x}")) for n in range(300))
+            return await asyncio.gather(*pushes)
+
+    assert all(result.is_successful for result in asyncio.run(push()))
+    assert len({push.token for push in apns.accepted}) == 300
+
+
+def test_libcurl_pushes_to_it(apns: LocalApns, sender: Sender) -> None:
+    curl = pycurl.Curl()
+    curl.setopt(pycurl.URL, f"{apns.url}/3/device/{TOKEN}")
+    curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
+    curl.setopt(pycurl.CAINFO, str(apns.ca_file))
+    curl.setopt(pycurl.HTTPHEADER, [f"{n}: {v}" for n, v in sender.headers().items()])
+    curl.setopt(pycurl.POSTFIELDS, '{"aps": {}}')
+    curl.perform()
+    assert curl.getinfo(pycurl.RESPONSE_CODE) == 200
+    curl.close()
