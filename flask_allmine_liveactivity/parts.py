@@ -167,6 +167,9 @@ def _sql_engine(settings: Settings, instance_path: str) -> Any:
                 "LIVE_ACTIVITY_STORAGE_OPTIONS: connect_args must be a mapping."
             )
         options["connect_args"] = {"timeout": SQLITE_BUSY_TIMEOUT, **connect_args}
+    else:
+        # After a restart of the server every pooled connection is dead.
+        options.setdefault("pool_pre_ping", True)
     try:
         engine = create_engine(url, **options)
     except (ModuleNotFoundError, NoSuchModuleError) as error:

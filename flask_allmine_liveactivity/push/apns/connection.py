@@ -44,9 +44,7 @@ _UNTRUSTED = frozenset(
 )
 
 # How a push ends whose connection had been cut, often while it was idle and nobody looked.
-_CUT = frozenset(
-    (pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR, pycurl.E_GOT_NOTHING, pycurl.E_HTTP2)
-)
+_CUT = frozenset((pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR, pycurl.E_GOT_NOTHING, pycurl.E_HTTP2))
 
 
 @dataclass(frozen=True, slots=True)

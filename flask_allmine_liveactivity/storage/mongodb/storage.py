@@ -364,7 +364,9 @@ class MongoStorage(Storage):
     def forget_user(self, user_id: str) -> int:
         orphaned = self._disown({"user_id": user_id}, {"device_id": ""})
         with self._ready():
-            return orphaned + self._sessions.delete_many({"user_id": user_id}).deleted_count
+            # Not what is active: it has registered since, and is to be told.
+            erased = {"user_id": user_id, "status": {"$ne": ACTIVE}}
+            return orphaned + self._sessions.delete_many(erased).deleted_count
 
     def _disown(self, of: Document, erased: Document) -> int:
         with self._ready():

@@ -22,6 +22,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    not_,
     or_,
     select,
     update,
@@ -410,7 +411,8 @@ class SQLStorage(Storage):
                 hold=sessions.c.session_id,
             )
         )
-        erased = delete(sessions).where(sessions.c.user_id == user_id)
+        # Not what is active: it has registered since the first statement, and is to be told.
+        erased = delete(sessions).where(sessions.c.user_id == user_id, not_(ACTIVE))
         return self._write(
             lambda connection: (
                 connection.execute(orphaned).rowcount + connection.execute(erased).rowcount

@@ -1,0 +1,170 @@
+"""Who works on a storage at once: phones, hosts and workers, each in its own thread or process.
+
+Everything here can be sent to a process by its name. The time stands still at ``NOW`` and leases
+are long: whatever is claimed twice, or put to rest too early, stays so and is seen.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from flask_allmine_liveactivity.model import NEVER, Session
+from flask_allmine_liveactivity.registration import Answer, Claimant, register
+from flask_allmine_liveactivity.storage.base import Storage
+from flask_allmine_liveactivity.storage.sql import SQLStorage
+from storage.opening import open_storage
+from storage.records import HOUR, LEASE, NOW, an_announcement, delivered, take
+
+STREAMS = ("stream-0", "stream-1", "stream-2")
+PATIENCE = 60.0
+"""Seconds after which an actor gives up, so that a lost session fails a test and hangs none."""
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Phones that register one after the other."""
+
+    name: str
+    phones: int
+
+    def claimants(self) -> Iterator[Claimant]:
+        for number in range(self.phones):
+            yield Claimant(
+                user_id=f"{self.name}-user-{number}",
+                device_id="phone",
+                activity_id=f"{self.name}-activity-{number}",
+                stream_id=STREAMS[number % len(STREAMS)],
+                token=f"{self.name}-{number}",
+            )
+
+
+def sign_up(storage: Storage, claimant: Claimant) -> Answer:
+    return register(storage, claimant, now=NOW, lifetime=12 * HOUR, max_per_user=None)
+
+
+def arrive(storage: Storage, crowd: Crowd) -> list[str]:
+    """Register a crowd; returns the answers."""
+    return [sign_up(storage, claimant).value for claimant in crowd.claimants()]
+
+
+def announce_often(storage: Storage, times: int) -> list[int]:
+    """End every stream, differently each time; returns the revisions."""
+    return [
+        storage.announce(an_announcement(stream_id=stream_id, said=f"{number}"), NOW).revision
+        for number in range(times)
+        for stream_id in STREAMS
+    ]
+
+
+def deliver(storage: Storage, over: Callable[[], bool], limit: int = 7) -> list[str]:
+    """Work as a run does until all phones have come and nothing is due; returns what was claimed.
+
+    What rests with nobody pending rests for ever: one wrong rest loses its sessions for good.
+    """
+    claimed: list[str] = []
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        is_over = over()  # asked before looking, so that what came last is seen
+        due = storage.due_events(NOW, 10)
+        if is_over and not due:
+            return claimed
+        for event in due:
+            while True:
+                read = storage.event(event.stream_id)
+                assert read is not None
+                batch = take(
+                    storage,
+                    stream_id=read.stream_id,
+                    revision=read.revision,
+                    limit=limit,
+                    lease=HOUR,
+                )
+                claimed += [session.session_id for session in batch]
+                storage.settle([delivered(session, read.revision) for session in batch])
+                if len(batch) < limit:
+                    break
+            due_at = storage.next_due(read.stream_id, read.revision)
+            storage.rest(read, NEVER if due_at is None else due_at)
+        time.sleep(0.002)
+    raise TimeoutError("the streams never came to rest")
+
+
+def at_once(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Run each job in a thread of its own, all from the same moment; returns what they return."""
+    start = threading.Barrier(len(jobs))
+
+    def run(job: Callable[[], Any]) -> Any:
+        start.wait(PATIENCE)
+        return job()
+
+    with ThreadPoolExecutor(len(jobs)) as threads:
+        return [future.result() for future in [threads.submit(run, job) for job in jobs]]
+
+
+# --- in a process of their own ---------------------------------------------------------------
+
+
+def process(uri: str, what: Callable[..., Any], arguments: tuple[Any, ...], told: Any) -> None:
+    """Open the storage, do the job, and put what came of it in the queue."""
+    try:
+        storage = open_storage(uri)
+        try:
+            told.put((what.__name__, what(storage, *arguments)))
+        finally:
+            storage.close()
+    except BaseException as error:
+        told.put((what.__name__, error))
+
+
+def arrive_and_say_so(storage: Storage, crowd: Crowd, start: Any, arrived: Any) -> list[str]:
+    start.wait(PATIENCE)
+    answers = arrive(storage, crowd)
+    arrived.release()
+    return answers
+
+
+def deliver_until_all_arrived(storage: Storage, start: Any, over: Any) -> list[str]:
+    start.wait(PATIENCE)
+    return deliver(storage, over.is_set)
+
+
+def prepare_each(uris: Sequence[str], start: Any, told: Any) -> None:
+    """Prepare one fresh database after the other, each in the same moment as all the others."""
+    for uri in uris:
+        storage = open_storage(uri)
+        connect(storage)
+        start.wait(PATIENCE)
+        try:
+            storage.prepare()
+            told.put(storage.count_of_user("nobody"))
+        except Exception as error:
+            told.put(repr(error))
+        finally:
+            storage.close()
+
+
+def connect(storage: Storage) -> None:
+    """Connect before the race, so that all are at the same statement at the same time."""
+    if isinstance(storage, SQLStorage):
+        storage._engine.connect().close()
+
+
+def claim_for_ever(uri: str, batch: int, told: Any) -> None:
+    """Claim batch after batch and settle nothing: to be killed."""
+    storage = open_storage(uri)
+    while True:
+        taken = take(storage, limit=batch, lease=LEASE)
+        told.put([session.session_id for session in taken])
+
+
+def claim_all(storage: Storage, limit: int) -> list[Session]:
+    """Claim batch after batch until there is nothing left."""
+    claimed: list[Session] = []
+    while batch := take(storage, limit=limit, lease=HOUR):
+        claimed += batch
+    return claimed

@@ -1,0 +1,298 @@
+"""What people ask for: revive, release, forget, purge, counts, lists; prepare and close."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import chain
+
+import pytest
+
+from flask_allmine_liveactivity.model import Counts, SessionStatus
+from flask_allmine_liveactivity.storage.base import Storage
+from storage.records import (
+    HOUR,
+    NOW,
+    OTHER_STREAM,
+    STREAM,
+    a_session,
+    an_announcement,
+    delivered,
+    everything,
+    found,
+    ids,
+    keep,
+    keep_many,
+    stored,
+    take,
+)
+
+ACTIVE, ENDED, DEAD = SessionStatus.ACTIVE, SessionStatus.ENDED, SessionStatus.DEAD
+
+
+class Administering:
+    def test_preparing_again_keeps_what_is_there(self, storage: Storage) -> None:
+        session = keep(storage)
+        storage.prepare()
+        storage.prepare()
+        assert everything(storage) == [session]
+
+    # --- revive ------------------------------------------------------------------------------
+
+    def test_a_revived_session_begins_anew(self, storage: Storage) -> None:
+        dead = keep(
+            storage,
+            status=DEAD,
+            delivered=1,
+            attempts=3,
+            rejections=3,
+            reason="BadDeviceToken",
+            due_at=NOW + 99,
+        )
+        assert storage.revive(None, NOW + 5) == {STREAM: 1}
+        assert found(storage, dead) == replace(
+            dead, status=ACTIVE, delivered=0, attempts=0, rejections=0, reason=None, due_at=NOW + 5
+        )
+
+    def test_a_revived_session_can_be_claimed(self, storage: Storage) -> None:
+        keep(storage, status=DEAD, due_at=NOW + 99)
+        storage.revive(STREAM, NOW)
+        assert len(take(storage, now=NOW)) == 1
+
+    def test_revived_sessions_are_counted_by_stream(self, storage: Storage) -> None:
+        keep_many(storage, 2, status=DEAD)
+        keep(storage, status=DEAD, stream_id=OTHER_STREAM)
+        assert storage.revive(None, NOW) == {STREAM: 2, OTHER_STREAM: 1}
+
+    def test_one_streams_sessions_can_be_revived_alone(self, storage: Storage) -> None:
+        keep(storage, status=DEAD)
+        other = keep(storage, status=DEAD, stream_id=OTHER_STREAM)
+        assert storage.revive(STREAM, NOW) == {STREAM: 1}
+        assert found(storage, other) == other
+
+    def test_only_dead_sessions_that_still_run_are_revived(self, storage: Storage) -> None:
+        rows = [
+            keep(storage, status=ACTIVE, attempts=2),
+            keep(storage, status=ENDED, delivered=1),
+            keep(storage, status=DEAD, expires_at=NOW),
+        ]
+        assert storage.revive(None, NOW) == {}
+        assert [found(storage, row) for row in rows] == rows
+
+    # --- release and forget ------------------------------------------------------------------
+
+    def test_a_released_session_has_no_owner_and_holds_nothing(self, storage: Storage) -> None:
+        session = keep(storage, user_id="ada", device_id="phone")
+        assert storage.release("ada", "phone") == 1
+        assert found(storage, session) == replace(
+            session, user_id=None, identity=session.session_id, hold=session.session_id
+        )
+
+    def test_a_released_session_is_still_to_be_told(self, storage: Storage) -> None:
+        keep(storage, user_id="ada", device_id="phone")
+        storage.release("ada", "phone")
+        assert len(take(storage)) == 1
+
+    def test_a_release_does_not_disturb_who_is_delivering(self, storage: Storage) -> None:
+        keep(storage, user_id="ada", device_id="phone")
+        (claimed,) = take(storage)
+        storage.release("ada", "phone")
+        assert storage.settle([delivered(claimed)]) == 1
+
+    def test_several_sessions_are_released_at_once(self, storage: Storage) -> None:
+        keep_many(storage, 3, user_id="ada", device_id="phone")
+        assert storage.release("ada", "phone") == 3
+
+    def test_only_active_sessions_of_that_user_on_that_device_are_released(
+        self, storage: Storage
+    ) -> None:
+        rows = [
+            keep(storage, user_id="ada", device_id="tablet"),
+            keep(storage, user_id="eve", device_id="phone"),
+            keep(storage, user_id="ada", device_id="phone", status=ENDED),
+            keep(storage, user_id="ada", device_id="phone", status=DEAD),
+        ]
+        assert storage.release("ada", "phone") == 0
+        assert [found(storage, row) for row in rows] == rows
+
+    def test_releasing_twice_releases_nothing_the_second_time(self, storage: Storage) -> None:
+        keep(storage, user_id="ada", device_id="phone")
+        assert [storage.release("ada", "phone"), storage.release("ada", "phone")] == [1, 0]
+
+    def test_a_forgotten_users_running_session_keeps_neither_owner_nor_device(
+        self, storage: Storage
+    ) -> None:
+        session = keep(storage, user_id="ada", device_id="phone")
+        assert storage.forget_user("ada") == 1
+        assert found(storage, session) == replace(
+            session,
+            user_id=None,
+            device_id="",
+            identity=session.session_id,
+            hold=session.session_id,
+        )
+
+    def test_a_forgotten_users_running_session_is_still_to_be_told(self, storage: Storage) -> None:
+        keep_many(storage, 2, user_id="ada")
+        storage.forget_user("ada")
+        assert len(take(storage)) == 2
+
+    def test_a_forgotten_users_other_sessions_are_deleted(self, storage: Storage) -> None:
+        over = [keep(storage, user_id="ada", status=status) for status in (ENDED, DEAD)]
+        assert storage.forget_user("ada") == 2
+        assert [stored(storage, row) for row in over] == [None, None]
+
+    def test_forgetting_a_user_leaves_others_alone(self, storage: Storage) -> None:
+        other, ownerless = keep(storage, user_id="eve"), keep(storage, user_id=None)
+        assert storage.forget_user("ada") == 0
+        assert ids(everything(storage)) == ids([other, ownerless])
+
+    # --- purge -------------------------------------------------------------------------------
+
+    def test_expired_sessions_and_events_are_purged(self, storage: Storage) -> None:
+        for status in SessionStatus:
+            keep(storage, status=status, expires_at=NOW - 1)
+        storage.announce(an_announcement(expires_at=NOW - 1), NOW)
+        assert storage.purge(NOW) == 4
+        assert everything(storage) == []
+        assert storage.event(STREAM) is None
+
+    def test_what_expires_at_that_very_time_or_later_stays(self, storage: Storage) -> None:
+        keep(storage, expires_at=NOW)
+        keep(storage, expires_at=NOW + 1, status=ENDED)
+        storage.announce(an_announcement(expires_at=NOW), NOW)
+        assert storage.purge(NOW) == 0
+
+    @pytest.mark.parametrize("status", [ENDED, DEAD])
+    def test_what_has_no_owner_goes_as_soon_as_it_is_over(
+        self, storage: Storage, status: SessionStatus
+    ) -> None:
+        keep(storage, user_id=None, status=status)
+        running = keep(storage, user_id=None)
+        assert storage.purge(NOW) == 1
+        assert everything(storage) == [running]
+
+    def test_what_was_purged_leaves_its_unique_values_free(self, storage: Storage) -> None:
+        old = keep(storage, expires_at=NOW - 1)
+        storage.purge(NOW)
+        new = keep(storage, token=old.token, identity=old.identity, hold=old.hold)
+        assert everything(storage) == [new]
+
+    # --- counts ------------------------------------------------------------------------------
+
+    def test_an_empty_storage_counts_nothing(self, storage: Storage) -> None:
+        assert storage.counts(NOW) == Counts()
+
+    def test_sessions_are_counted_by_where_they_stand(self, storage: Storage) -> None:
+        keep_many(storage, 2)
+        keep(storage, status=ENDED)
+        keep_many(storage, 2, status=DEAD, reason="Unregistered")
+        keep(storage, status=DEAD, reason="BadDeviceToken")
+        assert storage.counts(NOW) == Counts(
+            active=2, ended=1, dead={"Unregistered": 2, "BadDeviceToken": 1}
+        )
+
+    def test_what_was_given_up_without_a_reason_is_counted_too(self, storage: Storage) -> None:
+        keep(storage, status=DEAD, reason=None)
+        assert storage.counts(NOW).dead == {"": 1}
+
+    def test_only_who_is_still_to_be_told_and_runs_is_pending(self, storage: Storage) -> None:
+        storage.announce(an_announcement(), NOW)
+        keep(storage)
+        keep(storage, delivered=1)
+        keep(storage, expires_at=NOW)
+        keep(storage, status=ENDED)
+        keep(storage, stream_id=OTHER_STREAM)
+        counts = storage.counts(NOW)
+        assert (counts.pending, counts.active) == (1, 4)
+
+    def test_nobody_is_pending_after_a_reopen(self, storage: Storage) -> None:
+        keep(storage)
+        storage.announce(an_announcement(), NOW)
+        storage.reopen(STREAM, NOW)
+        counts = storage.counts(NOW)
+        assert (counts.pending, counts.oldest_pending_since) == (0, None)
+
+    def test_a_claimed_session_is_pending(self, storage: Storage) -> None:
+        storage.announce(an_announcement(), NOW)
+        keep(storage)
+        take(storage)
+        assert storage.counts(NOW).pending == 1
+
+    def test_pending_ones_that_were_refused_are_counted_by_reason(self, storage: Storage) -> None:
+        storage.announce(an_announcement(), NOW)
+        keep_many(storage, 2, reason="InternalServerError")
+        keep(storage, reason="TooManyRequests")
+        keep(storage)
+        keep(storage, reason="Unheard", delivered=1)
+        assert storage.counts(NOW).waiting == {"InternalServerError": 2, "TooManyRequests": 1}
+
+    def test_who_registered_before_the_end_waits_since_the_end(self, storage: Storage) -> None:
+        keep(storage, token_seen_at=NOW - 500)
+        storage.announce(an_announcement(), NOW - 20)
+        assert storage.counts(NOW).oldest_pending_since == NOW - 20
+
+    def test_who_registered_after_the_end_waits_since_then(self, storage: Storage) -> None:
+        keep(storage, token_seen_at=NOW - 5.5)
+        storage.announce(an_announcement(), NOW - 20)
+        assert storage.counts(NOW).oldest_pending_since == NOW - 5.5
+
+    def test_the_oldest_of_all_pending_is_said(self, storage: Storage) -> None:
+        for ago in (3, 8, 5):
+            keep(storage, token_seen_at=NOW - ago, reason=f"reason {ago}")
+        storage.announce(an_announcement(), NOW - 20)
+        assert storage.counts(NOW).oldest_pending_since == NOW - 8
+
+    def test_one_stream_can_be_counted_alone(self, storage: Storage) -> None:
+        for stream_id, rows in ((STREAM, 1), (OTHER_STREAM, 2)):
+            storage.announce(an_announcement(stream_id=stream_id), NOW)
+            keep_many(storage, rows, stream_id=stream_id, reason="Why")
+            keep(storage, stream_id=stream_id, status=DEAD, reason="Unregistered")
+        assert storage.counts(NOW, OTHER_STREAM) == Counts(
+            active=2,
+            pending=2,
+            oldest_pending_since=NOW,
+            waiting={"Why": 2},
+            dead={"Unregistered": 1},
+        )
+
+    # --- lists -------------------------------------------------------------------------------
+
+    def test_pages_are_sorted_disjoint_and_complete(self, storage: Storage) -> None:
+        rows = keep_many(storage, 7)
+        pages, after = [], ""
+        while page := storage.sessions(after=after, limit=3):
+            pages.append([session.session_id for session in page])
+            after = pages[-1][-1]
+        assert [len(page) for page in pages] == [3, 3, 1]
+        assert list(chain(*pages)) == sorted(ids(rows))
+
+    def test_a_row_that_is_deleted_between_two_pages_hides_no_other(self, storage: Storage) -> None:
+        first = keep(storage, session_id="1" * 32, user_id="ada", status=ENDED)
+        second = keep(storage, session_id="2" * 32)
+        (page,) = storage.sessions(limit=1)
+        storage.forget_user("ada")
+        assert page == first
+        assert storage.sessions(after=page.session_id) == [second]
+
+    def test_lists_can_be_narrowed(self, storage: Storage) -> None:
+        one = keep(storage, user_id="ada")
+        two = keep(storage, user_id="ada", stream_id=OTHER_STREAM)
+        three = keep(storage, status=DEAD)
+        assert ids(everything(storage, user_id="ada")) == ids([one, two])
+        assert ids(everything(storage, stream_id=STREAM)) == ids([one, three])
+        assert ids(everything(storage, status=DEAD)) == ids([three])
+        assert ids(everything(storage, user_id="ada", stream_id=STREAM)) == ids([one])
+
+    def test_a_page_holds_a_hundred_where_nothing_is_said(self, storage: Storage) -> None:
+        keep_many(storage, 101)
+        assert len(storage.sessions()) == 100
+
+    def test_a_session_that_was_never_registered_is_not_listed(self, storage: Storage) -> None:
+        keep(storage)
+        assert stored(storage, a_session()) is None
+
+    def test_an_hour_of_idling_changes_nothing(self, storage: Storage) -> None:
+        """A storage has no clock: only the time that it is handed counts."""
+        session = keep(storage, expires_at=NOW + HOUR)
+        storage.due_events(NOW + 99 * HOUR, 10)
+        assert everything(storage) == [session]

@@ -1,0 +1,29 @@
+"""Many threads and processes on one PostgreSQL server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from flask_allmine_liveactivity.model import NEVER
+from flask_allmine_liveactivity.storage.base import Storage
+from storage.concurrency import ProcessConcurrency, ThreadConcurrency
+from storage.opening import open_storage
+
+
+@pytest.fixture
+def uri(postgresql_uri: str) -> str:
+    return postgresql_uri
+
+
+@pytest.fixture
+def storage(uri: str) -> Iterator[Storage]:
+    storage = open_storage(uri)
+    storage.purge(NEVER)
+    yield storage
+    storage.close()
+
+
+class TestPostgreSQL(ThreadConcurrency, ProcessConcurrency):
+    """Nothing more than the contract."""

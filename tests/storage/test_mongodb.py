@@ -1,0 +1,22 @@
+"""The contract, over MongoDB's wire protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from flask_allmine_liveactivity.storage.base import Storage
+from storage.contract import StorageContract
+from storage.opening import open_storage
+
+
+@pytest.fixture
+def storage(mongodb_uri: str) -> Iterator[Storage]:
+    storage = open_storage(mongodb_uri)
+    yield storage
+    storage.close()
+
+
+class TestMongoDB(StorageContract):
+    """Nothing more than the contract."""
