@@ -36,6 +36,9 @@ AT_ONCE = 10
 LOOK_AGAIN = 1.0
 # How many streams a run takes up at a time.
 STREAMS = 100
+# How many sessions are claimed at first, and at the least where claiming is slow.
+FIRST_BATCH = 100
+SMALLEST_BATCH = 10
 # Results are settled together, but none waits longer than this, in seconds.
 SETTLE_AFTER = 1.0
 # How long an event is held at first, and at the longest, in seconds.
@@ -132,6 +135,7 @@ class FanOut:
         self._streams: dict[str, _Stream] = {}
         self._turns: deque[str] = deque()
         self._claimed: dict[str, _Claimed] = {}
+        self._limit = min(FIRST_BATCH, policy.batch_size)
         self._results: list[Settlement] = []
         # By stream id: a stream that is announced anew in mid-run still has pushes in flight.
         self._unsettled: Counter[str] = Counter()
@@ -204,20 +208,21 @@ class FanOut:
         stream_id = stream.event.stream_id
         if not self._read_again(stream):
             return
-        now, began = self._clock(), time.monotonic()
+        now, began, limit = self._clock(), time.monotonic(), self._limit
         sessions = self._storage.claim(
             stream_id,
             stream.event.revision,
             claim_id=new_id(),
-            limit=self._policy.batch_size,
+            limit=limit,
             now=now,
             lease_until=now + self._policy.lease,
         )
+        self._pace(time.monotonic() - began)
         batch = [_Claimed(session, stream, stream.event.revision, now) for session in sessions]
         for claimed in batch:
             self._claimed[claimed.session.session_id] = claimed
             self._unsettled[stream_id] += 1
-        if len(sessions) == self._policy.batch_size:
+        if len(sessions) == limit:
             self._turns.append(stream_id)
         else:
             stream.drained = True
@@ -238,6 +243,13 @@ class FanOut:
                 expiration=int(claimed.session.expires_at),
                 session=claimed.session,
             )
+
+    def _pace(self, seconds: float) -> None:
+        """Claim more at a time while claiming is quick, and less where it eats up the lease."""
+        if seconds < self._policy.lease / 50:
+            self._limit = min(self._policy.batch_size, self._limit * 2)
+        elif seconds > self._policy.lease / 10:
+            self._limit = max(SMALLEST_BATCH, self._limit // 2)
 
     def _read_again(self, stream: _Stream) -> bool:
         """Whether there is still something to tell; what it is may have changed meanwhile."""
