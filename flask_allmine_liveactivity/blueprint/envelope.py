@@ -6,10 +6,10 @@ import json
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from http import HTTPStatus
 
 from flask import Blueprint, Response
 from werkzeug.exceptions import HTTPException, default_exceptions
+from werkzeug.http import HTTP_STATUS_CODES
 
 from flask_allmine_liveactivity.errors import StorageUnavailable
 
@@ -53,7 +53,7 @@ def envelope(status: int, details: Sequence[str] = ()) -> Envelope:
         "isSuccess": False,
         "statusCode": status,
         "data": None,
-        "errors": [MESSAGES.get(status) or HTTPStatus(status).phrase, *details],
+        "errors": [MESSAGES.get(status) or HTTP_STATUS_CODES[status], *details],
         "timestamp": now,
     }
     return Envelope(json.dumps(body), status=status, mimetype="application/json")

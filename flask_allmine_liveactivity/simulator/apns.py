@@ -127,7 +127,11 @@ class LocalApns:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._certificate.write(self._folder)
         write_private(self._signing_key_file, self.key_pem.encode())
-        self._listen()
+        try:
+            self._listen()
+        except OSError:
+            self.stop()  # and leave no files
+            raise
 
     def stop(self) -> None:
         """Cut all connections, and refuse new ones. To stop what does not run does nothing."""

@@ -225,3 +225,15 @@ def test_the_host_may_load_the_user_id_from_the_claims(memory_host: Host) -> Non
 def test_a_loader_that_finds_no_user_is_a_401(memory_host: Host, refused, user_id: Any) -> None:
     memory_host.live_activity.user_id_loader(lambda data: user_id)
     refused(f"Bearer {signed()}")
+
+
+@pytest.mark.parametrize("error", [RecursionError(), UnicodeEncodeError("ascii", "é", 0, 1, "")])
+def test_a_token_that_an_older_pyjwt_stumbles_over(
+    memory_host: Host, refused, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def stumble(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(pyjwt, "get_unverified_header", stumble)
+    monkeypatch.setattr(pyjwt, "decode", stumble)
+    refused(f"Bearer {signed()}")

@@ -181,6 +181,14 @@ def test_its_files_are_gone_after_stopping() -> None:
     assert not folder.exists()
 
 
+def test_its_files_are_gone_after_a_start_that_failed() -> None:
+    with LocalApns() as running:
+        apns = LocalApns(port=running.port)
+        with pytest.raises(OSError, match="in use"):
+            apns.start()
+    assert not apns.ca_file.parent.exists()
+
+
 def test_a_folder_it_was_given_is_left(tmp_path: Path) -> None:
     with LocalApns(certificate_folder=tmp_path) as apns:
         assert apns.ca_file.parent == tmp_path
