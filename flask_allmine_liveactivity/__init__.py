@@ -15,6 +15,8 @@ from flask_allmine_liveactivity.errors import (
 )
 from flask_allmine_liveactivity.extension import LiveActivity, notify_stream_state
 from flask_allmine_liveactivity.model import (
+    Announcement,
+    Counts,
     DeliveryReport,
     Push,
     PushResult,
@@ -26,7 +28,7 @@ from flask_allmine_liveactivity.model import (
     Verdict,
 )
 from flask_allmine_liveactivity.push.base import PushBackend
-from flask_allmine_liveactivity.storage.base import Storage
+from flask_allmine_liveactivity.storage.base import Outcome, Resolution, Storage
 
 if TYPE_CHECKING:
     from flask_allmine_liveactivity.push.apns2 import Apns2Push
@@ -39,19 +41,23 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Announcement",
     "Apns2Push",
     "ConfigurationError",
     "ConsolePush",
+    "Counts",
     "DeliveryReport",
     "LiveActivity",
     "LiveActivityError",
     "MemoryPush",
     "MemoryStorage",
     "MongoStorage",
+    "Outcome",
     "PayloadTooLarge",
     "Push",
     "PushBackend",
     "PushResult",
+    "Resolution",
     "SQLStorage",
     "Session",
     "SessionStatus",

@@ -76,6 +76,8 @@ def announcement_of_end(
     for name, value in (("content_state", content_state), ("alert", alert)):
         if value is not None and not isinstance(value, Mapping):
             raise TypeError(f"{name} must be a mapping, and is a {type(value).__name__}")
+    content_state = None if content_state is None else dict(content_state)
+    alert = None if alert is None else dict(alert)
     dismissal_date = None if dismiss_after is None else int(now + dismiss_after)
     # Tried before anything is stored.
     end_payload(

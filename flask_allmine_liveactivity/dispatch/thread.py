@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import sys
 import threading
@@ -12,6 +13,8 @@ from flask_allmine_liveactivity.delivery import Delivery
 from flask_allmine_liveactivity.dispatch.base import Dispatch
 from flask_allmine_liveactivity.dispatch.loop import deliver_until_stopped
 from flask_allmine_liveactivity.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
 
 # How long the end of the process waits for what is in flight, in seconds.
 LAST_WORDS = 5.0
@@ -53,7 +56,10 @@ class ThreadDispatch(Dispatch):
             atexit.register(self.close)
 
     def wake(self, stream_id: str) -> None:
-        self.start()
+        try:
+            self.start()
+        except Exception:  # "can't start new thread": what is stored is swept by others
+            logger.exception("Live Activity delivery could not be started in this process")
         self._wake.set()
 
     def close(self) -> None:

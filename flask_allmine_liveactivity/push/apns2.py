@@ -88,25 +88,30 @@ class Apns2Push(PushBackend):
                 None,
                 _PushType.LIVE_ACTIVITY,
             )
-            answer = self._client.get_notification_result(response)
         except Exception as error:  # whatever its HTTP library raises: there was no answer
             return PushResult(push, Verdict.UNREACHABLE, reason=type(error).__name__)
-        return _result(push, answer, getattr(response, "status_code", None))
+        return self._result(push, response)
 
-
-def _result(push: Push, answer: object, status: int | None) -> PushResult:
-    """`answer` is ``"Success"``, a reason, or for a 410 the reason and its time."""
-    if answer == "Success":
-        return PushResult(push, Verdict.DELIVERED, status=200)
-    reason, since = answer if isinstance(answer, tuple) else (answer, None)
-    status = status or (410 if since is not None else 400)
-    return PushResult(
-        push,
-        verdict_of(status, str(reason)),
-        status=status,
-        reason=str(reason)[:100],
-        gone_since=float(since) / 1000 if since is not None else None,
-    )
+    def _result(self, push: Push, response: Any) -> PushResult:
+        status: int | None = getattr(response, "status_code", None)
+        try:
+            answer = self._client.get_notification_result(response)
+        except Exception as error:  # it cannot read every refusal, but the status says enough
+            if status is None:
+                return PushResult(push, Verdict.UNREACHABLE, reason=type(error).__name__)
+            answer = f"HTTP {status}"
+        if answer == "Success":
+            return PushResult(push, Verdict.DELIVERED, status=200)
+        # A reason, or for a 410 the reason and its time in milliseconds.
+        reason, since = answer if isinstance(answer, tuple) else (answer, None)
+        status = status or (410 if since is not None else 400)
+        return PushResult(
+            push,
+            verdict_of(status, str(reason)),
+            status=status,
+            reason=str(reason)[:100],
+            gone_since=float(since) / 1000 if since is not None else None,
+        )
 
 
 def open_apns2(apns: ApnsSettings) -> Apns2Push:

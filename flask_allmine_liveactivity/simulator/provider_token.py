@@ -136,11 +136,16 @@ class ProviderTokens:
                 key_id, fault=f"the provider token's iss is {team_id!r}, not {self._team_id!r}."
             )
         # A bool is an int, too; and what has more digits is no time that could be reckoned with.
-        if type(issued_at) is not int or not 0 <= issued_at < 10**15:
+        # Fractions pass: a NumericDate may have them (RFC 7519, section 2), and clients send them.
+        if (
+            not isinstance(issued_at, int | float)
+            or isinstance(issued_at, bool)
+            or not 0 <= issued_at < 10**15
+        ):
             return _Reading(
-                key_id, fault="the provider token's iat is not whole seconds since the epoch."
+                key_id, fault="the provider token's iat is not seconds since the epoch."
             )
-        return _Reading(key_id, issued_at)
+        return _Reading(key_id, int(issued_at))
 
 
 def bearer(authorization: str | None) -> str | None:

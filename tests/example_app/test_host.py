@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from example_app import create_app
 from flask import Flask
 from flask.testing import FlaskClient
+
+from example_app import create_app
 
 
 @pytest.fixture
@@ -73,9 +74,7 @@ def test_a_phone_that_comes_late_is_told_at_once(app: Flask, client: FlaskClient
     assert told(app) == ["ab" * 80]
 
 
-def test_a_stream_that_is_scheduled_again_takes_new_phones(
-    app: Flask, client: FlaskClient
-) -> None:
+def test_a_stream_that_is_scheduled_again_takes_new_phones(app: Flask, client: FlaskClient) -> None:
     ada = login(client, "ada", "lovelace")
     stream_id = schedule(client, ada)
     client.post(f"/api/v1/streams/{stream_id}/cancel", headers=ada)

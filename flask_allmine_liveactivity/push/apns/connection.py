@@ -244,9 +244,7 @@ class Connection:
         handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
         handle.setopt(pycurl.PIPEWAIT, 1)
         handle.setopt(pycurl.NOSIGNAL, 1)
-        # The least that libcurl takes: there are as many handles as pushes in flight, and its
-        # own sizes are meant for downloads.
-        handle.setopt(pycurl.BUFFERSIZE, 1024)
+        # The least that libcurl takes: its own size is meant for uploads of files.
         handle.setopt(pycurl.UPLOAD_BUFFERSIZE, 16 * 1024)
         handle.setopt(pycurl.CONNECTTIMEOUT, CONNECT_TIMEOUT)
         handle.setopt(pycurl.TIMEOUT, ANSWER_TIMEOUT)

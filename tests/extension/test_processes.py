@@ -1,0 +1,206 @@
+"""Several processes: preloading servers, forks, workers, and a command line without a database."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from flask_allmine_liveactivity import notify_stream_state
+
+from .apps import STREAM, TOKEN, Elsewhere, installation, register, until
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+
+def test_flask_help_needs_no_database(elsewhere: Elsewhere) -> None:
+    done = elsewhere.flask(
+        "--help",
+        FLASK_LIVE_ACTIVITY_STORAGE_URI="mongodb://127.0.0.1:9/nowhere",
+        FLASK_LIVE_ACTIVITY_DELIVERY="thread",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "live-activity" in done.stdout
+    assert "Error" not in done.stderr
+
+
+def test_flask_help_makes_no_database_file(elsewhere: Elsewhere) -> None:
+    assert elsewhere.flask("live-activity", "--help").returncode == 0
+    assert not (elsewhere.folder / "instance" / "live_activity.db").exists()
+
+
+FORK = f"""
+import os, sys
+from host_app import create_app
+from flask_allmine_liveactivity.installation import installed_on
+
+app = create_app()
+installation = installed_on(app)
+mine = installation.parts
+mine.storage.prepare()
+app.test_client().get("/pid")  # the parent's thread runs
+child = os.fork()
+if not child:
+    try:
+        theirs = installation.parts
+        assert theirs is not mine
+        assert theirs.storage is not mine.storage
+        assert theirs.push is not mine.push
+        assert theirs is installation.parts
+        assert theirs.storage.event("{STREAM}") is None  # it works here
+        import threading
+        names = lambda: [t.name for t in threading.enumerate()]
+        assert "live-activity-delivery" not in names(), names()
+        app.test_client().get("/nowhere")
+        assert "live-activity-delivery" in names(), names()
+    except BaseException:
+        import traceback
+        traceback.print_exc()
+        os._exit(1)
+    installation.close()
+    os._exit(0)
+_, status = os.waitpid(child, 0)
+assert installation.parts is mine
+assert mine.storage.event("{STREAM}") is None  # still open here
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+def test_a_forked_child_builds_its_own_parts_and_its_own_thread(elsewhere: Elsewhere) -> None:
+    done = elsewhere.python("-c", FORK)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_process_that_ends_releases_what_is_unsent(elsewhere: Elsewhere) -> None:
+    """The thread is a daemon: at exit it settles, and nothing hangs."""
+    script = """
+from host_app import create_app
+app = create_app()
+app.test_client().get("/pid")
+"""
+    began = time.monotonic()
+    done = elsewhere.python("-c", script)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert time.monotonic() - began < 20
+
+
+# --- gunicorn -------------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def get(url: str) -> str | None:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return str(response.read().decode())
+    except urllib.error.HTTPError as error:
+        error.close()
+        return str(error.code)
+    except OSError:
+        return None
+
+
+@contextmanager
+def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def test_a_preloading_server_sweeps_what_another_process_has_announced(
+    elsewhere: Elsewhere,
+) -> None:
+    port = free_port()
+    server = elsewhere.start(
+        "-m", "gunicorn", "-w", "2", "--preload", "--bind", f"127.0.0.1:{port}",
+        "--no-control-socket", "host_app:create_app()",
+    )  # fmt: skip
+    url = f"http://127.0.0.1:{port}/pid"
+    with ended(server):
+        assert until(lambda: get(url)), elsewhere.output
+        # A 404 is a request, too: whoever has answered one sweeps from then on.
+        get(f"http://127.0.0.1:{port}/nowhere")
+        app = elsewhere.app()
+        assert register(app).status_code == 200
+        with app.app_context():
+            notify_stream_state(STREAM, "ready")
+        installation(app).close()
+        # No request comes any more: only the sweep can find it.
+        assert until(lambda: elsewhere.told), elsewhere.output
+        assert elsewhere.told == [TOKEN]
+        workers = elsewhere.told_file.read_text().split()[0]
+        assert int(workers) not in (server.pid, os.getpid())
+
+
+# --- flask live-activity worker -------------------------------------------------------------------
+
+
+@contextmanager
+def worker_in(elsewhere: Elsewhere, **environ: str) -> Iterator[subprocess.Popen[str]]:
+    process = elsewhere.start(
+        "-m", "flask", "--app", "host_app:create_app", "live-activity", "worker",
+        **{"FLASK_LIVE_ACTIVITY_DELIVERY": "worker", **environ},
+    )  # fmt: skip
+    with ended(process):
+        assert until(lambda: "Delivering." in elsewhere.output), elsewhere.output
+        yield process
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_delivers_for_others_and_stops_when_told(
+    elsewhere: Elsewhere, number: signal.Signals
+) -> None:
+    app = elsewhere.app()
+    register(app)
+    with worker_in(elsewhere) as worker:
+        with app.app_context():
+            notify_stream_state(STREAM, "ready")
+        assert until(lambda: elsewhere.told), elsewhere.output
+        worker.send_signal(number)
+        assert worker.wait(20) == 0, elsewhere.output
+    installation(app).close()
+    assert elsewhere.told == [TOKEN]
+    assert "Stopped; what was unsent has been released." in elsewhere.output
+
+
+def test_a_worker_begins_with_what_was_announced_before(elsewhere: Elsewhere) -> None:
+    app = elsewhere.app()
+    register(app)
+    with app.app_context():
+        notify_stream_state(STREAM, "ready")
+    installation(app).close()
+    with worker_in(elsewhere):
+        assert until(lambda: elsewhere.told == [TOKEN]), elsewhere.output
+
+
+def test_two_workers_tell_each_phone_once(elsewhere: Elsewhere) -> None:
+    app = elsewhere.app(LIVE_ACTIVITY_MAX_SESSIONS_PER_USER=None)
+    tokens = [f"token-{number}" for number in range(40)]
+    for token in tokens:
+        register(app, activityId=token, liveActivityToken=token)
+    with worker_in(elsewhere, FLASK_LIVE_ACTIVITY_BATCH_SIZE="3"), worker_in(elsewhere):
+        with app.app_context():
+            notify_stream_state(STREAM, "ready")
+        assert until(lambda: len(elsewhere.told) >= len(tokens)), elsewhere.output
+    installation(app).close()
+    assert sorted(elsewhere.told) == sorted(tokens)
