@@ -113,9 +113,9 @@ def _fill(installation: Installation, count: int) -> None:
     storage: Any = installation.storage
     storage.prepare()
     now = time.time()
-    with storage._database.transaction(storage._engine) as connection:
-        for begin in range(0, count, 1000):
-            rows = [
+    for begin in range(0, count, 1000):
+        rows = [
+            as_row(
                 Claimant(
                     user_id=f"user-{number}",
                     device_id="iphone",
@@ -123,9 +123,12 @@ def _fill(installation: Installation, count: int) -> None:
                     stream_id=STREAM,
                     token=_token(number),
                 ).session(now, 12 * 3600.0)
-                for number in range(begin, min(begin + 1000, count))
-            ]
-            connection.execute(sessions.insert(), [as_row(row) for row in rows])
+            )
+            for number in range(begin, min(begin + 1000, count))
+        ]
+        storage._transactions.write(
+            lambda connection, rows=rows: connection.execute(sessions.insert(), rows)
+        )
 
 
 def _aioapns(arguments: argparse.Namespace) -> dict[str, float]:

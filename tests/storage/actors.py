@@ -151,7 +151,7 @@ def prepare_each(uris: Sequence[str], start: Any, told: Any) -> None:
 def connect(storage: Storage) -> None:
     """Connect before the race, so that all are at the same statement at the same time."""
     if isinstance(storage, SQLStorage):
-        storage._engine.connect().close()
+        storage._transactions.engine.connect().close()
 
 
 def claim_for_ever(uri: str, batch: int, told: Any) -> None:

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import random
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from functools import partial
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
 from sqlalchemy import (
     Connection,
-    CursorResult,
     Engine,
-    Executable,
-    Row,
     and_,
     case,
     delete,
@@ -27,10 +18,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from flask_allmine_liveactivity.errors import ConfigurationError, StorageUnavailable
 from flask_allmine_liveactivity.model import (
     NEVER,
     Announcement,
@@ -50,7 +38,6 @@ from flask_allmine_liveactivity.storage.base import (
     grouped,
     settled_fields,
 )
-from flask_allmine_liveactivity.storage.sql.dialects import DATABASES
 from flask_allmine_liveactivity.storage.sql.rows import (
     ACTIVE,
     event_of,
@@ -63,11 +50,7 @@ from flask_allmine_liveactivity.storage.sql.rows import (
     write_resolution,
 )
 from flask_allmine_liveactivity.storage.sql.tables import events, sessions
-
-# How often a transaction is run again that another one has got in the way of.
-ATTEMPTS = 12
-
-T = TypeVar("T")
+from flask_allmine_liveactivity.storage.sql.transactions import Transactions
 
 
 class SQLStorage(Storage):
@@ -82,88 +65,17 @@ class SQLStorage(Storage):
     """
 
     def __init__(self, engine: Engine, *, owned: bool = False) -> None:
-        database = DATABASES.get(engine.dialect.name)
-        if database is None:
-            raise ConfigurationError(
-                f"SQLStorage cannot use {engine.dialect.name!r}: give it an engine for SQLite, "
-                "PostgreSQL or MariaDB, or write a Storage of your own."
-            )
-        self._database = database()
-        self._engine = self._database.adopt(engine)
-        # An error that reaches a log must not carry the tokens among its parameters.
-        self._engine.hide_parameters = True
-        self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
-        self._owned = engine if owned else None
-        self._prepared = False
-        self._preparing = threading.Lock()
+        self._transactions = Transactions(engine, owned=owned)
+        self._database = self._transactions.database
+        self._write = self._transactions.write
+        self._read = self._transactions.read
+        self._change = self._transactions.change
 
     def prepare(self) -> None:
-        with self._preparing:
-            if not self._prepared:
-                self._run(self._database.create_tables)
-                self._prepared = True
+        self._transactions.prepare()
 
     def close(self) -> None:
-        if self._owned is not None:
-            self._owned.dispose()
-
-    # --- one transaction ---------------------------------------------------------------------
-
-    def _write(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
-        if not self._prepared:
-            self.prepare()
-        return self._run(work, durable=durable)
-
-    def _run(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
-        """Run `work` in a transaction, again when it fell to a deadlock or a duplicate."""
-        return self._again(partial(self._database.transaction, durable=durable), work)
-
-    def _read(self, statement: Executable) -> Sequence[Row[*tuple[Any, ...]]]:
-        if not self._prepared:
-            self.prepare()
-        return self._again(
-            self._database.reading, lambda connection: connection.execute(statement).all()
-        )
-
-    def _again(
-        self,
-        connected: Callable[[Engine], AbstractContextManager[Connection]],
-        work: Callable[[Connection], T],
-    ) -> T:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                with connected(self._engine) as connection:
-                    return work(connection)
-            except (DBAPIError, self._driver_error, PoolTimeout, TimeoutError) as error:
-                if not self._is_passing(error, attempt) or attempt == ATTEMPTS:
-                    raise self._unavailable(error) from None
-            time.sleep(random.uniform(0, 0.002 * 2**attempt))
-        raise AssertionError("unreachable")
-
-    def _is_passing(self, error: Exception, attempt: int) -> bool:
-        if isinstance(error, DBAPIError) and not error.connection_invalidated:
-            return isinstance(error, IntegrityError) or self._database.is_passing(error)
-        # The server has closed a connection that waited in the pool; the next one is new. Setting
-        # the isolation level is what finds it on MariaDB, and SQLAlchemy does not wrap that error.
-        return isinstance(error, (DBAPIError, self._driver_error)) and attempt == 1
-
-    def _unavailable(self, error: Exception) -> StorageUnavailable:
-        # Only the driver's first line: what follows it quotes values, and they may be tokens.
-        cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-        first_line = (str(cause).splitlines() or [""])[0]
-        remedy = self._database.remedy(error) if isinstance(error, DBAPIError) else ""
-        if isinstance(error, IntegrityError):
-            first_line = "other writers were in the way each time"
-        return StorageUnavailable(
-            f"The SQL storage did not answer ({type(cause).__name__}: {first_line}).{remedy}"
-        )
-
-    def _change(self, statement: Executable) -> int:
-        def work(connection: Connection) -> int:
-            result = connection.execute(statement)
-            return result.rowcount if isinstance(result, CursorResult) else 0
-
-        return self._write(work)
+        self._transactions.close()
 
     # --- registering -------------------------------------------------------------------------
 
