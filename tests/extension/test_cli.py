@@ -322,7 +322,7 @@ def test_sessions_are_chosen_by_stream_user_and_status(app: Flask) -> None:
 
 
 def test_sessions_are_listed_beyond_one_page(apps: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flask_allmine_liveactivity.cli.PAGE", 3)
+    monkeypatch.setattr("flask_allmine_liveactivity.cli.looking.PAGE", 3)
     app = apps()
     for number in range(8):
         register(app, activityId=f"a{number}", liveActivityToken=f"t{number}")
@@ -484,7 +484,7 @@ def test_forget_asks_a_person_first(
     app: Flask, monkeypatch: pytest.MonkeyPatch, answer: str, left: str | None
 ) -> None:
     terminal = SimpleNamespace(isatty=lambda: True)
-    monkeypatch.setattr("flask_allmine_liveactivity.cli.sys", SimpleNamespace(stdin=terminal))
+    monkeypatch.setattr("flask_allmine_liveactivity.cli.acting.sys", SimpleNamespace(stdin=terminal))
     register(app, "alice")
     app.test_cli_runner().invoke(args=["live-activity", "forget", "alice"], input=f"{answer}\n")
     assert [s.user_id for s in installation(app).storage.sessions()] == [left]
