@@ -484,7 +484,8 @@ def test_forget_asks_a_person_first(
     app: Flask, monkeypatch: pytest.MonkeyPatch, answer: str, left: str | None
 ) -> None:
     terminal = SimpleNamespace(isatty=lambda: True)
-    monkeypatch.setattr("flask_allmine_liveactivity.cli.acting.sys", SimpleNamespace(stdin=terminal))
+    stand_in = SimpleNamespace(stdin=terminal)
+    monkeypatch.setattr("flask_allmine_liveactivity.cli.acting.sys", stand_in)
     register(app, "alice")
     app.test_cli_runner().invoke(args=["live-activity", "forget", "alice"], input=f"{answer}\n")
     assert [s.user_id for s in installation(app).storage.sessions()] == [left]
