@@ -21,6 +21,9 @@ MAX_IN_FLIGHT = 500
 # A server that answers within so many seconds needs no more in flight than so many.
 NEAR = 0.02
 NEAR_IN_FLIGHT = 100
+# So many results are taken before their places are filled again: the server works on the new
+# pushes while the next results are taken, instead of both waiting for each other.
+AT_A_TIME = 64
 # Seconds to connect, and to have an answer.
 CONNECT_TIMEOUT = 10
 ANSWER_TIMEOUT = 30
@@ -97,6 +100,7 @@ class Connection:
         """Send `pushes` and yield their results as they come; see ``PushBackend.send``."""
         source = iter(pushes)
         drained = False
+        finished: deque[tuple[_Seat, int | None]] = deque()
         try:
             while True:
                 if self._fresh_connection_wanted and not self._flights:
@@ -115,15 +119,15 @@ class Connection:
                         return
                     continue
                 self._multi.perform()
-                finished = self._finished()
-                if finished:
-                    for seat, error in finished:
-                        result = self._result(seat, error)
-                        self._land(seat)
-                        if result is not None:
-                            yield result
-                else:
+                finished.extend(self._finished())
+                if not finished:
                     self._multi.select(1.0)
+                for _ in range(min(len(finished), AT_A_TIME)):
+                    seat, error = finished.popleft()
+                    result = self._result(seat, error)
+                    self._land(seat)
+                    if result is not None:
+                        yield result
         finally:
             self._abandon()
 
