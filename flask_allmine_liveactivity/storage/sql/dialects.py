@@ -16,6 +16,7 @@ from sqlalchemy import (
     Row,
     Select,
     insert,
+    literal_column,
     select,
     text,
     update,
@@ -155,9 +156,13 @@ class SQLite(Database):
     def claim(
         self, connection: Connection, pending: Select[Any], taken: Mapping[str, Any]
     ) -> Sequence[Row[*tuple[Any, ...]]]:
+        # By rowid, which is where the rows are: their ids would be looked up in one more index.
+        chosen: Select[Any] = pending.with_only_columns(
+            literal_column("rowid"), maintain_column_froms=True
+        )
         statement = (
             update(sessions)
-            .where(sessions.c.session_id.in_(pending))
+            .where(literal_column("rowid").in_(chosen))
             .values(taken)
             .returning(sessions)
         )
