@@ -7,12 +7,13 @@ no clock. What it must get right is atomicity, and each method says where.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
 from flask_allmine_liveactivity.model import (
+    NEVER,
     Announcement,
     Counts,
     Session,
@@ -97,6 +98,32 @@ def settled_fields(settlement: Settlement) -> dict[str, Any]:
         "due_at": settlement.due_at,
         "reason": settlement.reason,
         "claim_id": None,
+    }
+
+
+# What a reopen leaves of an event: nothing to tell, and no reason to look at it again.
+NOTHING_TO_TELL: Mapping[str, Any] = {
+    "event": None,
+    "state": None,
+    "content_state": None,
+    "alert": None,
+    "dismissal_date": None,
+    "said": "",
+    "due_at": NEVER,
+    "held_reason": None,
+    "held_since": None,
+}
+
+
+def revived_fields(now: float) -> dict[str, Any]:
+    """What makes a dead session one that has not been told yet, by column."""
+    return {
+        "status": SessionStatus.ACTIVE.value,
+        "delivered": 0,
+        "attempts": 0,
+        "rejections": 0,
+        "due_at": now,
+        "reason": None,
     }
 
 

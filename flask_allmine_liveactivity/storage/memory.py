@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from flask_allmine_liveactivity.model import (
-    NEVER,
     Announcement,
     Counts,
     Session,
@@ -18,7 +17,13 @@ from flask_allmine_liveactivity.model import (
     StreamEvent,
     next_event,
 )
-from flask_allmine_liveactivity.storage.base import Outcome, Resolution, Resolve, Storage
+from flask_allmine_liveactivity.storage.base import (
+    NOTHING_TO_TELL,
+    Outcome,
+    Resolution,
+    Resolve,
+    Storage,
+)
 
 
 class MemoryStorage(Storage):
@@ -231,15 +236,7 @@ class MemoryStorage(Storage):
                 current,
                 revision=current.revision + 1,
                 touch=current.touch + 1,
-                event=None,
-                state=None,
-                content_state=None,
-                alert=None,
-                dismissal_date=None,
-                said="",
-                due_at=NEVER,
-                held_reason=None,
-                held_since=None,
+                **NOTHING_TO_TELL,
             )
             return reopened
 

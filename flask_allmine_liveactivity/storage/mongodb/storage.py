@@ -21,7 +21,6 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from flask_allmine_liveactivity.model import (
-    NEVER,
     Announcement,
     Counts,
     Session,
@@ -31,12 +30,14 @@ from flask_allmine_liveactivity.model import (
     next_event,
 )
 from flask_allmine_liveactivity.storage.base import (
+    NOTHING_TO_TELL,
     Outcome,
     Resolution,
     Resolve,
     Storage,
     changed_fields,
     grouped,
+    revived_fields,
     settled_fields,
 )
 from flask_allmine_liveactivity.storage.mongodb.documents import (
@@ -269,21 +270,10 @@ class MongoStorage(Storage):
             return self._events.update_many(held, {"$set": lifted}).matched_count
 
     def reopen(self, stream_id: str, now: float) -> StreamEvent | None:
-        nothing_to_tell: Document = {
-            "event": None,
-            "state": None,
-            "content_state": None,
-            "alert": None,
-            "dismissal_date": None,
-            "said": "",
-            "due_at": NEVER,
-            "held_reason": None,
-            "held_since": None,
-        }
         with self._ready():
             row = self._events.find_one_and_update(
                 {"_id": stream_id},
-                {"$set": nothing_to_tell, "$inc": {"revision": 1, "touch": 1}},
+                {"$set": dict(NOTHING_TO_TELL), "$inc": {"revision": 1, "touch": 1}},
                 return_document=ReturnDocument.AFTER,
             )
         return event_of(row) if row else None
@@ -342,20 +332,12 @@ class MongoStorage(Storage):
         dead: Document = {"status": SessionStatus.DEAD.value, "expires_at": {"$gt": now}}
         if stream_id is not None:
             dead["stream_id"] = stream_id
-        again = {
-            "status": ACTIVE,
-            "delivered": 0,
-            "attempts": 0,
-            "rejections": 0,
-            "due_at": now,
-            "reason": None,
-        }
         with self._ready():
             counted = self._sessions.aggregate(
                 [{"$match": dead}, {"$group": {"_id": "$stream_id", "rows": {"$sum": 1}}}]
             )
             by_stream = {row["_id"]: int(row["rows"]) for row in counted}
-            self._sessions.update_many(dead, {"$set": again})
+            self._sessions.update_many(dead, {"$set": revived_fields(now)})
         return by_stream
 
     def release(self, user_id: str, device_id: str) -> int:

@@ -20,7 +20,6 @@ from sqlalchemy import (
 )
 
 from flask_allmine_liveactivity.model import (
-    NEVER,
     Announcement,
     Counts,
     Session,
@@ -30,12 +29,14 @@ from flask_allmine_liveactivity.model import (
     next_event,
 )
 from flask_allmine_liveactivity.storage.base import (
+    NOTHING_TO_TELL,
     Outcome,
     Resolution,
     Resolve,
     Storage,
     as_row,
     grouped,
+    revived_fields,
     settled_fields,
 )
 from flask_allmine_liveactivity.storage.sql.rows import (
@@ -212,15 +213,7 @@ class SQLStorage(Storage):
             .values(
                 revision=events.c.revision + 1,
                 touch=events.c.touch + 1,
-                event=None,
-                state=None,
-                content_state=None,
-                alert=None,
-                dismissal_date=None,
-                said="",
-                due_at=NEVER,
-                held_reason=None,
-                held_since=None,
+                **NOTHING_TO_TELL,
             )
         )
 
@@ -285,18 +278,7 @@ class SQLStorage(Storage):
         if stream_id is not None:
             dead.append(sessions.c.stream_id == stream_id)
         counted = select(sessions.c.stream_id, func.count()).where(*dead)
-        revived = (
-            update(sessions)
-            .where(*dead)
-            .values(
-                status=SessionStatus.ACTIVE.value,
-                delivered=0,
-                attempts=0,
-                rejections=0,
-                due_at=now,
-                reason=None,
-            )
-        )
+        revived = update(sessions).where(*dead).values(revived_fields(now))
 
         def work(connection: Connection) -> dict[str, int]:
             rows = connection.execute(counted.group_by(sessions.c.stream_id)).all()
