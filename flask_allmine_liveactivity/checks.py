@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flask_allmine_liveactivity.blueprint.authentication import require_jwt_manager
 from flask_allmine_liveactivity.errors import LiveActivityError
 from flask_allmine_liveactivity.installation import Installation
-from flask_allmine_liveactivity.model import Push, Session, new_apns_id
+from flask_allmine_liveactivity.model import Push, Session, new_apns_ids
 from flask_allmine_liveactivity.push.apns.payload import end_payload
 
 # Hex, so that Apple refuses it for what it is and not for its form.
@@ -58,7 +58,7 @@ def probe(installation: Installation) -> Finding:
         payload=end_payload(
             timestamp=int(now), content_state=None, alert=None, dismissal_date=int(now)
         ),
-        apns_id=new_apns_id(),
+        apns_id=next(new_apns_ids()),
         priority=10,
         expiration=0,
         session=session,

@@ -22,7 +22,7 @@ from flask_allmine_liveactivity.model import (
     Settlement,
     StreamEvent,
     Verdict,
-    new_apns_id,
+    new_apns_ids,
     new_id,
 )
 from flask_allmine_liveactivity.push.apns.payload import event_payload
@@ -95,7 +95,6 @@ class _Stream:
     event: StreamEvent
     payload: bytes
     drained: bool = False
-    tally: Tally = field(default_factory=Tally)
 
 
 @dataclass(slots=True)
@@ -132,6 +131,7 @@ class FanOut:
         self._policy = policy
         self._stopping = stopping
         self._clock = clock
+        self._apns_ids = new_apns_ids()
         self._streams: dict[str, _Stream] = {}
         self._turns: deque[str] = deque()
         self._claimed: dict[str, _Claimed] = {}
@@ -238,7 +238,7 @@ class FanOut:
             yield Push(
                 token=claimed.session.token,
                 payload=stream.payload,
-                apns_id=new_apns_id(),
+                apns_id=next(self._apns_ids),
                 priority=AT_ONCE,
                 expiration=int(claimed.session.expires_at),
                 session=claimed.session,
@@ -278,7 +278,6 @@ class FanOut:
             # Whole seconds, never early: results of one second are settled in one statement.
             now=math.ceil(self._clock()),
         )
-        claimed.stream.tally.count(result, settlement)
         self.tally.count(result, settlement)
         self._note(claimed, settlement)
         if result.verdict is Verdict.UNREACHABLE:

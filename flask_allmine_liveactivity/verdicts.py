@@ -52,7 +52,16 @@ def settle(
     session = result.push.session
     match result.verdict:
         case Verdict.DELIVERED:
-            return _over(session, SessionStatus.ENDED, now, delivered=revision)
+            return Settlement(
+                session=session,
+                status=SessionStatus.ENDED,
+                delivered=revision,
+                attempts=session.attempts,
+                rejections=session.rejections,
+                due_at=now + TOLD_AGAIN_AFTER,
+                reason=None,
+                whoever_holds_the_lease=True,
+            )
         case Verdict.GONE:
             return _gone(session, result, claimed_at, now)
         case Verdict.REJECTED:
@@ -72,7 +81,7 @@ def release(session: Session, now: float) -> Settlement:
 def expire(session: Session, now: float) -> Settlement:
     """Give up a session at the end of its life; the last refusal stays on record."""
     reason = f"{EXPIRED}: {session.reason}" if session.reason else EXPIRED
-    return _over(session, SessionStatus.DEAD, now, reason=reason)
+    return _dead(session, now, reason=reason)
 
 
 def backoff(attempts: int, chance: float) -> float:
@@ -93,9 +102,8 @@ def _gone(session: Session, result: PushResult, claimed_at: float, now: float) -
             reason=_gone_reason(result),
             attempts=session.attempts + 1,
         )
-    return _over(
+    return _dead(
         session,
-        SessionStatus.DEAD,
         now,
         reason=_gone_reason(result),
         attempts=session.attempts + 1,
@@ -110,9 +118,8 @@ def _gone_reason(result: PushResult) -> str:
 def _rejected(session: Session, result: PushResult, now: float) -> Settlement:
     rejections = session.rejections + 1
     if rejections > len(REJECTION_WAITS):
-        return _over(
+        return _dead(
             session,
-            SessionStatus.DEAD,
             now,
             reason=result.reason,
             attempts=session.attempts + 1,
@@ -148,21 +155,19 @@ def _later(
     )
 
 
-def _over(
+def _dead(
     session: Session,
-    status: SessionStatus,
     now: float,
     *,
-    delivered: int | None = None,
-    reason: str | None = None,
+    reason: str | None,
     attempts: int | None = None,
     rejections: int | None = None,
     not_seen_after: float | None = None,
 ) -> Settlement:
     return Settlement(
         session=session,
-        status=status,
-        delivered=session.delivered if delivered is None else delivered,
+        status=SessionStatus.DEAD,
+        delivered=session.delivered,
         attempts=session.attempts if attempts is None else attempts,
         rejections=session.rejections if rejections is None else rejections,
         due_at=now + TOLD_AGAIN_AFTER,

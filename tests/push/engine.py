@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from flask_allmine_liveactivity.model import Push, PushResult, Session, new_apns_id
+from flask_allmine_liveactivity.model import Push, PushResult, Session, new_apns_ids
 from flask_allmine_liveactivity.push.apns.client import ApnsPush, topic_of
 from flask_allmine_liveactivity.push.apns.connection import Endpoint
 from flask_allmine_liveactivity.push.apns.payload import end_payload
@@ -49,7 +49,7 @@ def a_push(token: str = TOKEN, **given: Any) -> Push:
     plain: dict[str, Any] = {
         "token": token,
         "payload": PAYLOAD,
-        "apns_id": new_apns_id(),
+        "apns_id": next(new_apns_ids()),
         "priority": 10,
         "expiration": int(session.expires_at),
         "session": session,

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from flask_allmine_liveactivity.model import new_apns_id
+from flask_allmine_liveactivity.model import new_apns_ids
 from flask_allmine_liveactivity.push.apns.client import ApnsPush, topic_of
 from flask_allmine_liveactivity.push.apns.payload import end_payload
 from flask_allmine_liveactivity.simulator import LocalApns
@@ -94,7 +94,7 @@ def test_a_push_after_another_carries_nothing_of_it(apns: LocalApns, push: ApnsP
 
 
 def test_an_apns_id_is_a_canonical_random_uuid() -> None:
-    apns_id = new_apns_id()
+    apns_id = next(new_apns_ids())
     assert str(uuid.UUID(apns_id)) == apns_id
     assert uuid.UUID(apns_id).version == 4
     assert uuid.UUID(apns_id).variant == uuid.RFC_4122
@@ -103,3 +103,9 @@ def test_an_apns_id_is_a_canonical_random_uuid() -> None:
 def test_each_push_has_an_apns_id_of_its_own(apns: LocalApns, push: ApnsPush) -> None:
     list(push.send(pushes(20)))
     assert len({received.apns_id for received in apns.accepted}) == 20
+
+
+def test_apns_ids_of_two_runs_differ() -> None:
+    first, second = new_apns_ids(), new_apns_ids()
+    ids = {next(each) for each in (first, second) for _ in range(1000)}
+    assert len(ids) == 2000

@@ -92,6 +92,8 @@ class Connection:
         self._free: list[_Seat] = []
         self._flights: dict[pycurl.Curl, _Seat] = {}
         self._again: deque[tuple[Push, int]] = deque()
+        self._bearer = ""
+        self._headers: list[str] = []
         self._fresh_connection_wanted = False
         # Before the first push that Apple has authenticated a connection may carry one stream.
         self._room = 1
@@ -105,6 +107,7 @@ class Connection:
             while True:
                 if self._fresh_connection_wanted and not self._flights:
                     self._reconnect()
+                self._authorize()
                 while len(self._flights) < self._room and not self._fresh_connection_wanted:
                     if self._again:
                         self._start(*self._again.popleft())
@@ -141,22 +144,29 @@ class Connection:
 
     # --- in flight ---------------------------------------------------------------------------
 
+    def _authorize(self) -> None:
+        token = self._provider_token.current()
+        if token != self._bearer:
+            self._bearer = token
+            self._headers = [
+                f"authorization: bearer {token}",
+                "apns-push-type: liveactivity",
+                f"apns-topic: {self._endpoint.topic}",
+                "content-type: application/json",
+            ]
+
     def _start(self, push: Push, tries: int) -> None:
         seat = self._free.pop() if self._free else _Seat(self._handle(), push)
-        token = self._provider_token.current()
-        seat.push, seat.tries, seat.provider_token = push, tries, token
+        seat.push, seat.tries, seat.provider_token = push, tries, self._bearer
         handle = seat.handle
         handle.setopt(pycurl.URL, f"{self._endpoint.url}/3/device/{push.token}")
         handle.setopt(
             pycurl.HTTPHEADER,
             [
-                f"authorization: bearer {token}",
-                "apns-push-type: liveactivity",
-                f"apns-topic: {self._endpoint.topic}",
+                *self._headers,
                 f"apns-priority: {push.priority}",
                 f"apns-expiration: {push.expiration}",
                 f"apns-id: {push.apns_id}",
-                "content-type: application/json",
             ],
         )
         if seat.payload is not push.payload:  # all pushes of an event share one
@@ -170,6 +180,8 @@ class Connection:
         more = 1
         while more:
             more, good, bad = self._multi.info_read()
+            if good:
+                self._pace(len(good), good[-1].getinfo(pycurl.TOTAL_TIME))
             finished += [(self._flights[handle], None) for handle in good]
             finished += [(self._flights[handle], code) for handle, code, _ in bad]
         return finished
@@ -198,7 +210,6 @@ class Connection:
             verdict = Verdict.MISCONFIGURED if error in _UNTRUSTED else Verdict.UNREACHABLE
             return PushResult(seat.push, verdict, reason=f"libcurl {error}: {_meaning(error)}")
         status = seat.handle.getinfo(pycurl.RESPONSE_CODE)
-        self._pace(seat.handle.getinfo(pycurl.TOTAL_TIME))
         if status == 200:
             return PushResult(seat.push, Verdict.DELIVERED, status=200)
         reason, since = read_refusal(bytes(seat.body))
@@ -226,11 +237,11 @@ class Connection:
             self._fresh_connection_wanted = True
         return False
 
-    def _pace(self, seconds: float) -> None:
+    def _pace(self, answers: int, seconds: float) -> None:
         """Room in flight doubles with each round trip while answers are quick, as TCP does it."""
         if seconds < SLOW_ANSWER:
             most = NEAR_IN_FLIGHT if seconds < NEAR else MAX_IN_FLIGHT
-            self._room = max(self._room, min(most, self._room + 1))
+            self._room = max(self._room, min(most, self._room + answers))
         else:
             self._room = max(1, self._room // 2)
 

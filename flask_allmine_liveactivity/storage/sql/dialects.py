@@ -237,6 +237,8 @@ def open_durably(driver_connection: Any, _record: object = None) -> None:
     """
     cursor = driver_connection.cursor()
     cursor.execute("PRAGMA synchronous=FULL")
+    # What a claim returns is gathered in memory, not in a temporary file.
+    cursor.execute("PRAGMA temp_store=MEMORY")
     # Checkpoints copy what is written to the file: fewer of them copy hot pages less often.
     cursor.execute("PRAGMA wal_autocheckpoint=4000")
     cursor.execute(f"PRAGMA cache_size=-{SQLITE_CACHE}")

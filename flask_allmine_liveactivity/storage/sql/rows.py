@@ -28,7 +28,7 @@ from flask_allmine_liveactivity.model import (
 from flask_allmine_liveactivity.storage.base import Resolution, as_row, changed_fields
 from flask_allmine_liveactivity.storage.sql.tables import events, sessions
 
-_SESSION_COLUMNS = tuple(sessions.c.keys())
+_STATUS = sessions.c.keys().index("status")
 _STATUSES = {status.value: status for status in SessionStatus}
 
 ACTIVE = sessions.c.status == SessionStatus.ACTIVE.value
@@ -106,9 +106,10 @@ def still_the_same(settlement: Settlement, group: Sequence[Session]) -> ColumnEl
 
 
 def session_of(row: Row[*tuple[Any, ...]]) -> Session:
-    values = dict(zip(_SESSION_COLUMNS, row, strict=True))
-    values["status"] = _STATUSES[values["status"]]
-    return Session(**values)
+    # By position, since one is made for each push: the columns are the fields, in their order.
+    values = list(row)
+    values[_STATUS] = _STATUSES[row[_STATUS]]
+    return Session(*values)
 
 
 def event_of(row: Row[*tuple[Any, ...]]) -> StreamEvent:
