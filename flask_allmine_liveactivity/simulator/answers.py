@@ -1,4 +1,4 @@
-"""What the local APNs answers when it is told to.
+"""What the local APNs answers.
 
 Reasons and statuses: Apple, "Handling notification responses from APNs".
 """
@@ -6,40 +6,92 @@ Reasons and statuses: Apple, "Handling notification responses from APNs".
 from __future__ import annotations
 
 import json
-import threading
-from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
+from typing import Any, Self
+
+from flask_allmine_liveactivity.simulator.reasons import reason_of
 
 NO_ANSWER = 0
-"""The status of a request whose stream was reset."""
+"""The status of a request that has none: stream or connection ended instead, or nothing came."""
+
+
+class Fault(StrEnum):
+    """What happens to a request instead of an answer."""
+
+    RESET = "reset"
+    """Its stream is reset (``INTERNAL_ERROR``); the connection stays."""
+    CUT = "cut"
+    """Its connection is cut, with all that is under way on it."""
+    GOAWAY = "goaway"
+    """Its connection ends with GOAWAY, which says that this request was not processed."""
+    SILENCE = "silence"
+    """Its connection stays open, and nothing ever comes on it again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer of Apple's.
+    """One answer of Apple's, or what there is instead of one.
 
     Args:
-        status: The HTTP status; ``NO_ANSWER`` (0) resets the stream.
-        reason: Apple's word for it; without one the body is empty.
+        status: The HTTP status; ``NO_ANSWER`` (0) where there is a fault instead.
+        reason: Apple's word for it; without one the body is empty. That of a GOAWAY, too.
         retry_after: The ``Retry-After`` header: seconds, or an HTTP date.
         timestamp: **Milliseconds** since the epoch, as 410 carries them.
+        fault: What happens instead of an answer; a reset where the status says that there is none.
+        taken: With a fault: the push has reached the phones all the same, only its sender is not
+            told so.
+        content: The JSON of an answer that is not a refusal.
+        headers: Further ones, by lower-case name.
     """
 
     status: int
     reason: str | None = None
     retry_after: int | str | None = None
     timestamp: int | None = None
+    fault: Fault | None = None
+    taken: bool = False
+    content: Mapping[str, Any] | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.status == NO_ANSWER and self.fault is None:
+            object.__setattr__(self, "fault", Fault.RESET)
 
     @property
     def body(self) -> bytes:
         """The JSON that goes out; empty where there is no reason."""
-        if self.reason is None:
-            return b""
-        fields: dict[str, Any] = {"reason": self.reason}
+        fields: dict[str, Any] = dict(self.content or {})
+        if self.reason is not None:
+            fields["reason"] = self.reason
         if self.timestamp is not None:
             fields["timestamp"] = self.timestamp
+        if not fields:
+            return b""
         return json.dumps(fields, separators=(",", ":")).encode()
+
+    @property
+    def reaches_phones(self) -> bool:
+        """Whether the phones get the push."""
+        return self.status == 200 or self.taken
+
+    @classmethod
+    def of(
+        cls, reason: str, *, retry_after: int | str | None = None, since: float | None = None
+    ) -> Self:
+        """The answer with this reason, and the status that comes with it.
+
+        Args:
+            reason: One of ``simulator.reasons.REASONS``.
+            retry_after: The ``Retry-After`` header: seconds, or an HTTP date.
+            since: Seconds since the epoch, for 410: since when the token has been dead.
+
+        Raises:
+            ValueError: Apple has no such reason.
+        """
+        timestamp = None if since is None else int(since * 1000)
+        return cls(reason_of(reason).status, reason, retry_after, timestamp)
 
     @classmethod
     def accepted(cls) -> Answer:
@@ -110,63 +162,39 @@ class Answer:
         return cls(503, "Shutdown")
 
     @classmethod
-    def reset(cls) -> Answer:
-        """None: the stream is reset (``INTERNAL_ERROR``), the connection stays."""
-        return cls(NO_ANSWER)
+    def reset(cls, *, taken: bool = False) -> Answer:
+        """None: the stream is reset (``INTERNAL_ERROR``), the connection stays.
 
+        Args:
+            taken: The push has reached the phones all the same.
+        """
+        return cls(NO_ANSWER, fault=Fault.RESET, taken=taken)
 
-class ToldAnswers:
-    """What was told, and by now not yet used. Safe to use from any thread."""
+    @classmethod
+    def cut(cls, *, taken: bool = False) -> Answer:
+        """None: the connection is cut, with all that is under way on it.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._next: deque[tuple[int, Answer]] = deque()
-        self._queues: dict[str, deque[Answer]] = {}
-        self._always: dict[str, Answer] = {}
-        self.for_all: Answer | None = None
-        self.delay = 0.0
+        Args:
+            taken: The push has reached the phones all the same.
+        """
+        return cls(NO_ANSWER, fault=Fault.CUT, taken=taken)
 
-    def add(self, token: str, answers: tuple[Answer, ...]) -> None:
-        """Queue answers for a token, each for one request."""
-        with self._lock:
-            self._queues.setdefault(token, deque()).extend(answers)
+    @classmethod
+    def goaway(cls, reason: str = "Shutdown") -> Answer:
+        """None: the connection ends with GOAWAY; this request and later ones are unprocessed.
 
-    def add_next(self, count: int, answer: Answer) -> None:
-        """Queue an answer for so many requests, whatever their token."""
-        if count < 1:
-            raise ValueError(f"answer_next needs a count of at least 1, not {count}.")
-        with self._lock:
-            self._next.append((count, answer))
+        What came before on the connection is still answered; then it is closed.
 
-    def set_always(self, token: str, answer: Answer | None) -> None:
-        """Answer a token so from now on; ``None``: as usual again."""
-        with self._lock:
-            if answer is None:
-                self._always.pop(token, None)
-            else:
-                self._always[token] = answer
+        Args:
+            reason: In the frame's debug data: ``{"reason": "Shutdown"}``.
+        """
+        return cls(NO_ANSWER, reason, fault=Fault.GOAWAY)
 
-    def take(self, token: str) -> Answer | None:
-        """What was told for this request, and use it up."""
-        with self._lock:
-            if self._next:
-                count, answer = self._next.popleft()
-                if count > 1:
-                    self._next.appendleft((count - 1, answer))
-                return answer
-            queue = self._queues.get(token)
-            if queue:
-                answer = queue.popleft()
-                if not queue:
-                    del self._queues[token]
-                return answer
-            return self._always.get(token)
+    @classmethod
+    def silence(cls, *, taken: bool = False) -> Answer:
+        """None, ever again: the connection is half open from now on. It even ignores pings.
 
-    def forget(self) -> None:
-        """Answer as usual again."""
-        with self._lock:
-            self._next.clear()
-            self._queues.clear()
-            self._always.clear()
-            self.for_all = None
-            self.delay = 0.0
+        Args:
+            taken: The push has reached the phones all the same.
+        """
+        return cls(NO_ANSWER, fault=Fault.SILENCE, taken=taken)

@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import tempfile
-import uuid
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from flask_allmine_liveactivity.simulator.answers import Answer, ToldAnswers
-from flask_allmine_liveactivity.simulator.certificate import (
-    CA_FILE,
-    make_certificate,
-    read_certificate,
-    write_private,
-)
+from flask_allmine_liveactivity.simulator.accounts import Accounts, check_environment
+from flask_allmine_liveactivity.simulator.answering import Answering
+from flask_allmine_liveactivity.simulator.channels import MOST_CHANNELS
+from flask_allmine_liveactivity.simulator.connection import Connection
+from flask_allmine_liveactivity.simulator.devices import Devices
+from flask_allmine_liveactivity.simulator.folder import Folder
 from flask_allmine_liveactivity.simulator.gateway import Gateway
-from flask_allmine_liveactivity.simulator.provider_token import (
-    ProviderTokens,
-    make_signing_key,
-    read_signing_key,
-    to_pem,
-)
+from flask_allmine_liveactivity.simulator.judge import Judge
+from flask_allmine_liveactivity.simulator.keys import SigningKey
+from flask_allmine_liveactivity.simulator.provider_token import ProviderTokens, TokenUpdates
 from flask_allmine_liveactivity.simulator.received import Received, Records
 from flask_allmine_liveactivity.simulator.server import Server, hypercorn_config, reserved
+from flask_allmine_liveactivity.simulator.told import ToldAnswers
 
-ENVIRONMENTS = ("sandbox", "production")
+TOKEN_UPDATES = 100
+"""More provider tokens of one key within 20 minutes than a fleet of processes makes."""
 
 
-class LocalApns:
+class LocalApns(Accounts, Answering):
     """A push server that checks and answers like Apple's, on this machine.
 
         with LocalApns() as apns:
@@ -40,8 +37,9 @@ class LocalApns:
             (push,) = apns.wait_for(1)
             assert push.event == "end"
 
-    It serves one app of one team with one key, which it makes. It can be stopped and started
-    again: key, certificate, port and records stay the same.
+    It serves one app of one team with one key, which it makes; see `make_key` for more. It can be
+    stopped and started again: key, certificate, port, channels and records stay the same. Apple
+    has hosts of their own for pushes, broadcasts and the channels; here one port serves them all.
 
     Args:
         bundle_id: Of the app.
@@ -53,10 +51,26 @@ class LocalApns:
         certificate_folder: Where certificate and signing key are kept. Those that an earlier one
             has left there are used again, so that its clients trust this one. Without it they are
             new, and gone from the disk after `stop`.
-        on_push: Called with each request, refused ones too, before it is answered; in the server's
+        devices: The phones behind it, which say which of their tokens are dead, and take what is
+            accepted. Without them every token is a stranger's: taken, and no phone shows it.
+        on_push: Called with each push, refused ones too, before it is answered; in the server's
             thread, so it must not block.
-        keep: How many requests `received` keeps, the latest; ``None``: all.
-        max_concurrent_streams: How many requests a connection may have under way.
+        keep: How many pushes `received` keeps, the latest; ``None``: all.
+        max_concurrent_streams: How many requests a connection may have under way, once it has sent
+            one with a valid provider token; before, it is one, as at Apple's.
+        token_updates: How many provider tokens of a key may have been made within 20 minutes, over
+            all its connections; 1 is Apple's rule by the letter. More than one are said in the log.
+            A single connection keeps the rule in any case, unless this is ``None``: no rule.
+        pushes_in_a_row: How many pushes a connection may send to one token, one after the other and
+            within a minute, until they meet ``TooManyRequests``; ``None``: any. Apple has such a
+            number, and does not say which.
+        idle_timeout: Seconds after which a push on an idle connection meets ``IdleTimeout``;
+            ``None``: never. Apple keeps connections for hours and days.
+        bad_tokens_until_goaway: How many ``BadDeviceToken`` end a connection; ``None``: none do.
+            Apple does so, and does not say at how many.
+        broadcasts: Whether the app is set up for broadcasts; else they meet ``FeatureNotEnabled``.
+        most_channels: How many there may be of an app.
+        clock: Seconds since the epoch. The age of provider tokens goes by it, too.
 
     Raises:
         ValueError: The environment is neither.
@@ -72,46 +86,53 @@ class LocalApns:
         host: str = "127.0.0.1",
         port: int = 0,
         certificate_folder: str | Path | None = None,
+        devices: Devices | None = None,
         on_push: Callable[[Received], None] | None = None,
         keep: int | None = None,
         max_concurrent_streams: int = 1000,
+        token_updates: int | None = TOKEN_UPDATES,
+        pushes_in_a_row: int | None = None,
+        idle_timeout: float | None = None,
+        bad_tokens_until_goaway: int | None = None,
+        broadcasts: bool = True,
+        most_channels: int = MOST_CHANNELS,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        if environment not in ENVIRONMENTS:
-            raise ValueError(f"environment is one of {ENVIRONMENTS}, not {environment!r}.")
-        self.bundle_id = bundle_id
-        self.team_id = team_id
-        self.key_id = key_id
+        check_environment(environment)
         self.environment = environment
-        self.tokens_of_other_environment: set[str] = set()
-        """Device tokens that are answered with ``BadDeviceToken``."""
         self._host = host
         self._port = port
         self._max_concurrent_streams = max_concurrent_streams
-        self._folder_is_temporary = certificate_folder is None
-        self._folder = Path(
-            certificate_folder or Path(tempfile.gettempdir()) / f"local-apns-{uuid.uuid4()}"
-        )
-        self._signing_key_file = self._folder / f"AuthKey_{key_id}.p8"
-        if self._signing_key_file.exists():
-            self._certificate = read_certificate(self._folder)
-            signing_key = read_signing_key(self._signing_key_file)
-        else:
-            self._certificate = make_certificate(host)
-            signing_key = make_signing_key()
-        self.key_pem = to_pem(signing_key)
-        """The signing key: the text of the ``.p8`` file."""
-        self._told = ToldAnswers()
+        self._folder = Folder(certificate_folder, host=host, key_id=key_id)
+        key = SigningKey(key_id, team_id, self._folder.signing_key, frozenset((bundle_id,)))
+        Accounts.__init__(self, key, bundle_id, most_channels)
+        Answering.__init__(self, ToldAnswers(), self._for_each_connection)
         self._records = Records(keep)
-        self._gateway = Gateway(
-            bundle_id=bundle_id,
+        judge = Judge(
             environment=environment,
-            provider_tokens=ProviderTokens(signing_key.public_key(), key_id, team_id),
+            provider_tokens=ProviderTokens(self._keys, environment, TokenUpdates(token_updates)),
+            told=self._told,
+            channels_of=self.channels_of,
+            takes_broadcasts=broadcasts,
+            tokens_of_other_environment=self.tokens_of_other_environment,
+            tokens_of_other_topic=self.tokens_of_other_topic,
+            devices=devices,
+            idle_timeout=idle_timeout,
+            most_in_a_row=pushes_in_a_row,
+            most_bad_tokens=bad_tokens_until_goaway,
+        )
+        self._gateway = Gateway(
+            judge=judge,
+            environment=environment,
             told=self._told,
             records=self._records,
-            tokens_of_other_environment=self.tokens_of_other_environment,
+            devices=devices,
             on_push=on_push,
+            clock=clock,
         )
         self._server: Server | None = None
+        self._held_port: contextlib.ExitStack | None = None
+        self._life = threading.RLock()
 
     # Its life
 
@@ -122,48 +143,91 @@ class LocalApns:
             OSError: The port is taken.
             RuntimeError: It runs already.
         """
-        if self._server is not None:
-            raise RuntimeError(f"The local APNs runs already, at {self.url}.")
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._certificate.write(self._folder)
-        write_private(self._signing_key_file, self.key_pem.encode())
-        try:
-            self._listen()
-        except OSError:
-            self.stop()  # and leave no files
-            raise
+        with self._life:
+            if self._server is not None:
+                raise RuntimeError(f"The local APNs runs already, at {self.url}.")
+            self._folder.write()
+            try:
+                self._listen()
+            except OSError:
+                self.stop()  # and leave no files
+                raise
 
     def stop(self) -> None:
         """Cut all connections, and refuse new ones. To stop what does not run does nothing."""
-        if self._server is not None:
-            server, self._server = self._server, None
-            server.stop()
-        if self._folder_is_temporary:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        with self._life:
+            self._stop_listening()
+            self._let_port_go()
+            self._folder.remove_if_temporary()
 
-    @contextlib.contextmanager
-    def outage(self) -> Iterator[None]:
-        """Be gone for as long as the ``with`` block lasts: connections cut, new ones refused.
+    def go_down(self) -> None:
+        """Be gone, as in an outage: connections are cut and refused until `come_back`.
 
-        Unlike `stop` and `start` it keeps the certificate's file, and holds the port all the while.
+        Unlike `stop` it keeps the certificate's file, and holds the port all the while. What is
+        down already stays down.
 
         Raises:
             RuntimeError: It does not run.
         """
-        if self._server is None:
-            raise RuntimeError("The local APNs does not run: start() it first.")
-        server, self._server = self._server, None
-        server.stop()
+        with self._life:
+            if self.is_down:
+                return
+            if self._server is None:
+                raise RuntimeError("The local APNs does not run: start() it first.")
+            self._stop_listening()
+            held = contextlib.ExitStack()
+            held.enter_context(reserved(self._host, self.port))
+            self._held_port = held
+
+    def come_back(self) -> None:
+        """Be there again after `go_down`; otherwise it does nothing."""
+        with self._life:
+            if self.is_down:
+                self._let_port_go()
+                self._listen()
+
+    @property
+    def is_down(self) -> bool:
+        """Whether it is between `go_down` and `come_back`."""
+        return self._held_port is not None
+
+    @contextlib.contextmanager
+    def outage(self) -> Iterator[None]:
+        """Be gone for as long as the ``with`` block lasts: `go_down`, then `come_back`.
+
+        Raises:
+            RuntimeError: It does not run.
+        """
+        self.go_down()
         try:
-            with reserved(self._host, self.port):
-                yield
+            yield
         finally:
-            self._listen()
+            self.come_back()
 
     def _listen(self) -> None:
-        config = hypercorn_config(self._folder, self._max_concurrent_streams)
-        self._server = Server(self._gateway, config, host=self._host, port=self._port)
+        self._server = Server(
+            self._gateway,
+            hypercorn_config(self._folder.path),
+            on_connect=self.faults.meet,
+            max_concurrent_streams=self._max_concurrent_streams,
+            host=self._host,
+            port=self._port,
+        )
         self._port = self._server.port
+
+    def _stop_listening(self) -> None:
+        if self._server is not None:
+            server, self._server = self._server, None
+            server.stop()
+
+    def _let_port_go(self) -> None:
+        if self._held_port is not None:
+            self._held_port.close()
+            self._held_port = None
+
+    def _for_each_connection(self, act: Callable[[Connection], None]) -> int:
+        server = self._server
+        return 0 if server is None else server.for_each(act)
 
     def __enter__(self) -> Self:
         self.start()
@@ -197,9 +261,14 @@ class LocalApns:
         return f"https://{host}:{self.port}"
 
     @property
+    def key_file(self) -> Path:
+        """The ``.p8`` file of the key of `settings`; there while it runs."""
+        return self._folder.key_file
+
+    @property
     def ca_file(self) -> Path:
         """The file of the authority that clients must trust; there while it runs."""
-        return self._folder / CA_FILE
+        return self._folder.ca_file
 
     @property
     def settings(self) -> dict[str, str]:
@@ -248,42 +317,6 @@ class LocalApns:
     def clear(self) -> None:
         """Forget what was received. What was told to be answered stays."""
         self._records.clear()
-
-    # What to answer
-
-    def answer(self, token: str, *answers: Answer) -> None:
-        """Answer the next requests for a token so, one answer each; then as usual.
-
-        What is told this way, by `answer_always` or by `answer_next` is for requests that Apple
-        would accept: a broken one is refused for its own fault, and uses nothing up.
-        `answer_next` comes first, then `answer`, then `answer_always`.
-        """
-        self._told.add(token, answers)
-
-    def answer_always(self, token: str, answer: Answer | None) -> None:
-        """Answer a token so from now on; ``None``: as usual again."""
-        self._told.set_always(token, answer)
-
-    def answer_next(self, count: int, answer: Answer) -> None:
-        """Answer the next `count` requests so, whatever their token."""
-        self._told.add_next(count, answer)
-
-    def answer_all(self, answer: Answer | None) -> None:
-        """Answer all requests so from now on; ``None``: as usual again.
-
-        It comes before the check of the provider token: only a wrong method or path, or a header
-        sent twice, is still refused for its own fault.
-        """
-        self._told.for_all = answer
-
-    def delay(self, seconds: float) -> None:
-        """Answer so many seconds late from now on; 0: at once. It is recorded on arrival."""
-        self._told.delay = seconds
-
-    def answer_as_usual(self) -> None:
-        """Forget all that was told: answers, the delay, and tokens of the other environment."""
-        self._told.forget()
-        self.tokens_of_other_environment.clear()
 
     def __repr__(self) -> str:
         where = self.url if self._server is not None else "stopped"

@@ -28,6 +28,13 @@ class Certificate:
     server: bytes
     server_key: bytes
 
+    def is_for(self, host: str) -> bool:
+        """Whether clients may reach the server under this name or address."""
+        names = x509.load_pem_x509_certificate(self.server).extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+        return _general_name(host) in names.value
+
     def write(self, folder: Path) -> None:
         """Put the three files into a folder, the key readable by its owner only."""
         (folder / CA_FILE).write_bytes(self.ca)

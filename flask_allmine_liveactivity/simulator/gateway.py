@@ -1,69 +1,71 @@
-"""The ASGI application: a request in, Apple's checks in Apple's order, an answer out."""
+"""The ASGI application: a request in, a judgement, an answer or a fault out."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from flask_allmine_liveactivity.simulator.answers import NO_ANSWER, Answer, ToldAnswers
-from flask_allmine_liveactivity.simulator.payload import problems_of, read_payload
-from flask_allmine_liveactivity.simulator.provider_token import ProviderTokens, bearer
-from flask_allmine_liveactivity.simulator.received import Received, Records
-from flask_allmine_liveactivity.simulator.request import Request, fingerprint
-from flask_allmine_liveactivity.simulator.rules import (
-    check_headers,
-    check_route,
-    check_size,
-    check_token,
-    is_canonical_uuid,
+from flask_allmine_liveactivity.simulator.answers import NO_ANSWER, Answer, Fault
+from flask_allmine_liveactivity.simulator.broadcast import MAX_BROADCAST
+from flask_allmine_liveactivity.simulator.connection import Connection
+from flask_allmine_liveactivity.simulator.devices import Devices
+from flask_allmine_liveactivity.simulator.judge import Judge, Judgement
+from flask_allmine_liveactivity.simulator.payload import (
+    EVENTS,
+    MAX_PAYLOAD,
+    problems_of,
+    read_payload,
 )
+from flask_allmine_liveactivity.simulator.provider_token import bearer
+from flask_allmine_liveactivity.simulator.reasons import SENDING
+from flask_allmine_liveactivity.simulator.received import Received, Records
+from flask_allmine_liveactivity.simulator.request import Kind, Request, fingerprint
+from flask_allmine_liveactivity.simulator.rules import is_canonical_uuid
 from flask_allmine_liveactivity.simulator.server import CONNECTION
-from flask_allmine_liveactivity.simulator.stream import end_with_headers, reset
+from flask_allmine_liveactivity.simulator.stream import Stream
+from flask_allmine_liveactivity.simulator.told import ToldAnswers
 
 if TYPE_CHECKING:
     from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
 log = logging.getLogger("flask_allmine_liveactivity.simulator")
 
-_AS_TOLD = "as it was told to answer."
-
 
 class Gateway:
-    """Judges pushes as Apple does, records them, and answers.
+    """Judges requests as Apple does, records them, hands them on, and answers.
 
     Args:
-        bundle_id: Of the one app it serves.
+        judge: Says what to answer.
         environment: ``sandbox`` or ``production``.
-        provider_tokens: Checks provider tokens.
-        told: What it was told to answer otherwise.
-        records: Where requests are recorded.
-        tokens_of_other_environment: Device tokens that are refused.
-        on_push: Called with each request once it has been judged, before it is answered.
+        told: What it was told: here, to be late.
+        records: Where pushes are recorded.
+        devices: The phones behind it, if there are any.
+        on_push: Called with each push once it has been judged, before it is answered.
+        clock: Seconds since the epoch.
     """
 
     def __init__(
         self,
         *,
-        bundle_id: str,
+        judge: Judge,
         environment: str,
-        provider_tokens: ProviderTokens,
         told: ToldAnswers,
         records: Records,
-        tokens_of_other_environment: Collection[str],
+        devices: Devices | None,
         on_push: Callable[[Received], None] | None,
+        clock: Callable[[], float],
     ) -> None:
-        self._bundle_id = bundle_id
+        self._judge = judge
         self._environment = environment
-        self._provider_tokens = provider_tokens
         self._told = told
         self._records = records
-        self._tokens_of_other_environment = tokens_of_other_environment
+        self._devices = devices
         self._on_push = on_push
+        self._clock = clock
 
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
@@ -72,47 +74,91 @@ class Gateway:
         if scope["type"] != "http":  # CONNECT, which Hypercorn takes for a web socket
             return
         if scope["http_version"] != "2":
-            log.info("505: a client speaks HTTP/%s, and must speak HTTP/2.", scope["http_version"])
-            await _send(send, 505, [], b"Apple speaks HTTP/2 only.\n")
+            await _refuse_http1(scope["http_version"], send)
             return
+        connection: Connection = scope["state"][CONNECTION]
+        stream = Stream(send, connection)
+        if not stream.open():
+            await self._refuse_stream(stream, receive)
+            return
+        try:
+            over = await self._serve(scope, receive, stream, connection)
+        finally:
+            connection.settle()
+        if not over:
+            await _until_gone(receive)
+        stream.release()
+
+    async def _refuse_stream(self, stream: Stream, receive: ASGIReceiveCallable) -> None:
+        log.info(
+            "Stream refused (REFUSED_STREAM): one more than SETTINGS_MAX_CONCURRENT_STREAMS "
+            "allows, which is 1 until a request with a valid provider token was answered. "
+            'Source: Apple, "%s".',
+            SENDING,
+        )
+        if await _read_body(receive) is not None:
+            await stream.refuse()
+
+    async def _serve(
+        self,
+        scope: HTTPScope,
+        receive: ASGIReceiveCallable,
+        stream: Stream,
+        connection: Connection,
+    ) -> bool:
+        """Answer a request; ``False``: it has no answer, and its client still waits for one."""
         body = await _read_body(receive)
         if body is None:
-            return
-        request = _request_of(scope, body)
-        answer, why = self._judge(request)
-        received = _record_of(request, answer)
-        _explain(received, why)
-        self._take_note(received)
+            return True
+        if not connection.takes(stream.id):
+            return False
+        last_processed = connection.last_processed
+        connection.last_processed = max(stream.id, last_processed)
+        request = _request_of(scope, body, self._clock())
+        judgement = self._judge.judge(request)
+        request_id = self._take_note(request, judgement)
+        answer = judgement.answer
         if await _is_gone_within(self._told.delay, receive):
-            return
-        headers = self._headers_of(answer, received.apns_id)
+            return True
+        if answer.fault is Fault.SILENCE:
+            connection.be_silent()
+            return False
+        if answer.fault is Fault.CUT:
+            connection.cut()
+            return False
+        last_word = self._judge.last_word(connection, judgement)
+        if answer.fault is Fault.GOAWAY:
+            connection.goaway(last_word or "", last_processed)
+            return False
         if answer.status == NO_ANSWER:
-            await reset(send)
-        elif not answer.body:
-            await end_with_headers(send, answer.status, headers)
-        await _send(send, answer.status or 500, headers, answer.body)
+            await stream.reset()
+            return True
+        await stream.answer(
+            answer.status, self._headers_of(request, answer, request_id), answer.body
+        )
+        if last_word is not None:
+            connection.goaway(last_word)
+        return True
 
-    def _judge(self, request: Request) -> tuple[Answer, str]:
-        """What to answer, and why it is not 200."""
-        refusal = check_route(request)
-        token = request.token or ""
-        if refusal is None:
-            if (told := self._told.for_all) is not None:
-                return told, _AS_TOLD
-            refusal = (
-                self._provider_tokens.check(
-                    request.headers.get("authorization"), request.connection, request.at
-                )
-                or check_headers(request, self._bundle_id)
-                or check_size(request)
-                or check_token(token, self._tokens_of_other_environment)
-            )
-        if refusal is not None:
-            return Answer(refusal.status, refusal.reason), refusal.why
-        return self._told.take(token) or Answer.accepted(), _AS_TOLD
-
-    def _take_note(self, received: Received) -> None:
+    def _take_note(self, request: Request, judgement: Judgement) -> str:
+        """Record a push and hand it on; what comes back is the id of the request."""
+        sent_id = request.headers.get(request.id_header, "")
+        request_id = sent_id if is_canonical_uuid(sent_id) else str(uuid.uuid4())
+        if request.kind in (Kind.CHANNELS, Kind.ALL_CHANNELS):
+            _explain(f"{request.method} {request.path:.200}", judgement, ())
+            return request_id
+        received = _record_of(request, judgement, request_id)
+        _explain(_name_of(received), judgement, received.problems)
+        if self._devices is not None and judgement.answer.reaches_phones:
+            if judgement.channel_id is None:
+                self._devices.receive(received)
+            else:
+                self._devices.broadcast(judgement.channel_id, received)
         self._records.add(received)
+        self._call_on_push(received)
+        return request_id
+
+    def _call_on_push(self, received: Received) -> None:
         if self._on_push is None:
             return
         try:
@@ -121,8 +167,13 @@ class Gateway:
             # It is the test's code, not Apple's: the push is answered all the same.
             log.exception("on_push failed")
 
-    def _headers_of(self, answer: Answer, apns_id: str) -> list[tuple[bytes, bytes]]:
-        headers = [(b"apns-id", apns_id.encode())]
+    def _headers_of(
+        self, request: Request, answer: Answer, request_id: str
+    ) -> list[tuple[bytes, bytes]]:
+        headers = [(request.id_header.encode(), request_id.encode())]
+        headers += [(name.encode(), value.encode()) for name, value in answer.headers]
+        if answer.body:
+            headers.append((b"content-type", b"application/json"))
         if answer.retry_after is not None:
             headers.append((b"retry-after", str(answer.retry_after).encode()))
         # Apple, "Handling notification responses from APNs": of the development environment only.
@@ -131,19 +182,34 @@ class Gateway:
         return headers
 
 
-def _explain(received: Received, why: str) -> None:
+def _explain(what: str, judgement: Judgement, problems: tuple[str, ...]) -> None:
+    answer = judgement.answer
+    source = f' Source: Apple, "{judgement.source}".' if judgement.source else ""
+    if answer.fault is not None:
+        log.info("No answer, but %s (%s): %s", answer.fault.value, what, judgement.why)
+    elif answer.status >= 300:
+        log.info("%d %s (%s): %s%s", answer.status, answer.reason, what, judgement.why, source)
+    elif problems:
+        log.info("200, but the phone would drop it (%s): %s", what, " ".join(problems))
+    else:
+        log.info("%d (%s)", answer.status, what)
+
+
+def _name_of(received: Received) -> str:
+    """What a push is called in the log: enough to find it, and nothing secret."""
+    event = "no event" if received.event is None else f"event {_shown(received.event)}"
+    if received.channel_id is not None:
+        return f"broadcast to {received.channel_id}, {event}"
     token = fingerprint(received.token) if received.token else "none"
-    if received.status == NO_ANSWER:
-        log.info("Stream reset (token %s): %s", token, why)
-    elif received.status != 200:
-        log.info("%d %s (token %s): %s", received.status, received.reason, token, why)
-    elif received.problems:
-        log.info(
-            "200, but the phone would drop it (token %s): %s", token, " ".join(received.problems)
-        )
+    return f"token {token}, {event}, priority {received.headers.get('apns-priority', '10'):.8}"
 
 
-def _request_of(scope: HTTPScope, body: bytes) -> Request:
+def _shown(event: object) -> str:
+    """Whatever was sent as the event, on one line."""
+    return str(event) if event in EVENTS else repr(event)[:16]
+
+
+def _request_of(scope: HTTPScope, body: bytes, at: float) -> Request:
     headers: dict[str, str] = {}
     repeated: list[str] = []
     for raw_name, raw_value in scope["headers"]:
@@ -159,12 +225,13 @@ def _request_of(scope: HTTPScope, body: bytes) -> Request:
         repeated_headers=tuple(repeated),
         body=body,
         connection=scope["state"][CONNECTION],
-        at=time.time(),
+        at=at,
     )
 
 
-def _record_of(request: Request, answer: Answer) -> Received:
-    apns_id = request.headers.get("apns-id", "")
+def _record_of(request: Request, judgement: Judgement, request_id: str) -> Received:
+    answer = judgement.answer
+    limit = MAX_BROADCAST if request.kind is Kind.BROADCAST else MAX_PAYLOAD
     return Received(
         token=request.token or "",
         path=request.path,
@@ -173,11 +240,15 @@ def _record_of(request: Request, answer: Answer) -> Received:
         body=request.body,
         status=answer.status,
         reason=answer.reason,
-        apns_id=apns_id if is_canonical_uuid(apns_id) else str(uuid.uuid4()),
+        apns_id=request_id,
         provider_token=bearer(request.headers.get("authorization")),
         at=request.at,
         client=request.connection.client,
-        problems=problems_of(request.body, request.at) if request.body else (),
+        problems=problems_of(request.body, request.at, limit) if request.body else (),
+        fault=answer.fault,
+        channel_id=judgement.channel_id,
+        why=judgement.why,
+        source=judgement.source,
     )
 
 
@@ -199,6 +270,24 @@ async def _read_body(receive: ASGIReceiveCallable) -> bytes | None:
             return b"".join(parts)
 
 
+async def _until_gone(receive: ASGIReceiveCallable) -> None:
+    """Wait until the client has given up, or its connection has ended."""
+    while (await receive())["type"] == "http.request":
+        pass
+
+
+async def _refuse_http1(version: str, send: ASGISendCallable) -> None:
+    log.info(
+        '505: a client speaks HTTP/%s, and must speak HTTP/2. Source: Apple, "%s".',
+        version,
+        SENDING,
+    )
+    start: Any = {"type": "http.response.start", "status": 505, "headers": []}
+    end: Any = {"type": "http.response.body", "body": b"Apple speaks HTTP/2 only.\n"}
+    await send(start)
+    await send(end)
+
+
 async def _is_gone_within(seconds: float, receive: ASGIReceiveCallable) -> bool:
     """Wait, and say whether the client has gone meanwhile.
 
@@ -211,12 +300,3 @@ async def _is_gone_within(seconds: float, receive: ASGIReceiveCallable) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-async def _send(
-    send: ASGISendCallable, status: int, headers: list[tuple[bytes, bytes]], body: bytes
-) -> None:
-    start: Any = {"type": "http.response.start", "status": status, "headers": headers}
-    end: Any = {"type": "http.response.body", "body": body, "more_body": False}
-    await send(start)
-    await send(end)

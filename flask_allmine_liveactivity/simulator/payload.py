@@ -17,8 +17,8 @@ MAX_PAYLOAD = 4096
 # what is dated further ahead.
 FURTHEST_AHEAD = 8 * 3600
 # As seconds, this is the year 5138: whoever sends more has sent milliseconds.
-_MILLISECONDS = 1e11
-_EVENTS = ("start", "update", "end")
+MILLISECONDS = 1e11
+EVENTS = ("start", "update", "end")
 
 
 @lru_cache(maxsize=128)
@@ -31,19 +31,20 @@ def read_payload(body: bytes) -> dict[str, Any] | None:
     return payload if isinstance(payload, dict) else None
 
 
-def problems_of(body: bytes, now: float) -> tuple[str, ...]:
+def problems_of(body: bytes, now: float, limit: int = MAX_PAYLOAD) -> tuple[str, ...]:
     """Why a phone would drop this payload, or not do what it says; one sentence each.
 
     Args:
         body: The payload.
         now: Seconds since the epoch.
+        limit: How many bytes a phone takes: a broadcast may have more.
     """
-    return tuple(_problems(body, now))
+    return tuple(_problems(body, now, limit))
 
 
-def _problems(body: bytes, now: float) -> Iterator[str]:
-    if len(body) > MAX_PAYLOAD:
-        yield f"The payload has {len(body)} bytes, and the phone drops more than {MAX_PAYLOAD}."
+def _problems(body: bytes, now: float, limit: int) -> Iterator[str]:
+    if len(body) > limit:
+        yield f"The payload has {len(body)} bytes, and the phone drops more than {limit}."
     payload = read_payload(body)
     if payload is None:
         yield "The payload is not a JSON object."
@@ -63,7 +64,7 @@ def _timestamp_problems(aps: dict[str, Any], now: float) -> Iterator[str]:
         yield "timestamp is missing."
     elif not _is_number(timestamp):
         yield f"timestamp is {timestamp!r}, and must be a number: seconds since the epoch."
-    elif timestamp > _MILLISECONDS:
+    elif timestamp > MILLISECONDS:
         yield "timestamp is in milliseconds, and must be in seconds."
     elif timestamp > now + FURTHEST_AHEAD:
         yield "timestamp is more than 8 hours ahead."
@@ -73,7 +74,7 @@ def _event_problems(aps: dict[str, Any]) -> Iterator[str]:
     event = aps.get("event")
     if event is None:
         yield "event is missing: start, update or end."
-    elif event not in _EVENTS:
+    elif event not in EVENTS:
         yield f"event is {event!r}, and must be start, update or end."
     # An end push may do without: the activity keeps what it shows (WWDC23, session 10185).
     if "content-state" in aps:
@@ -92,7 +93,7 @@ def _date_problems(aps: dict[str, Any]) -> Iterator[str]:
         date = aps.get(key, 0)
         if not _is_number(date):
             yield f"{key} is {date!r}, and must be a number: seconds since the epoch."
-        elif date > _MILLISECONDS:
+        elif date > MILLISECONDS:
             yield f"{key} is in milliseconds, and must be in seconds."
 
 

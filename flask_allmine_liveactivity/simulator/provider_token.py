@@ -1,4 +1,4 @@
-"""The signing key of the local developer account, and the provider tokens made with it.
+"""Provider tokens, checked as Apple does.
 
 Source: Apple, "Establishing a token-based connection to APNs".
 """
@@ -6,46 +6,28 @@ Source: Apple, "Establishing a token-based connection to APNs".
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import jwt
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
-from flask_allmine_liveactivity.simulator.request import Connection
-from flask_allmine_liveactivity.simulator.rules import Refusal
+from flask_allmine_liveactivity.simulator.connection import Connection
+from flask_allmine_liveactivity.simulator.keys import Keys, SigningKey
+from flask_allmine_liveactivity.simulator.reasons import PROVIDER_TOKENS, Refusal
+
+log = logging.getLogger("flask_allmine_liveactivity.simulator")
 
 LONGEST_AGE = 3600
 # Two clocks are never the same; a minute is forgiven, an hour (a time zone) is not.
 CLOCK_SKEW = 60
-
-
-def make_signing_key() -> ec.EllipticCurvePrivateKey:
-    """A key such as Apple's developer site hands out: P-256, for ES256."""
-    return ec.generate_private_key(ec.SECP256R1())
-
-
-def to_pem(key: ec.EllipticCurvePrivateKey) -> str:
-    """The text of a ``.p8`` file."""
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    ).decode()
-
-
-def read_signing_key(file: Path) -> ec.EllipticCurvePrivateKey:
-    """The key in a ``.p8`` file.
-
-    Raises:
-        ValueError: There is another kind of key in it.
-    """
-    key = serialization.load_pem_private_key(file.read_bytes(), password=None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ValueError(f"{file} is not an EC key: remove it, and a right one is made.")
-    return key
+# Seconds that Apple wants between one provider token and the next.
+SHORTEST_LIFE = 20 * 60
+_FORM = (
+    "It must be a JWT with alg (ES256) and kid in its header, iss (the team) and iat (seconds) in "
+    "its claims, signed with that key."
+)
+_RIGHT = "Make one, share it, and keep it for 20 to 60 minutes."
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,94 +40,163 @@ class _Reading:
 
 
 class ProviderTokens:
-    """Checks provider tokens as Apple does.
+    """Checks provider tokens.
 
     A signature is verified once for each token: senders use one for thousands of pushes.
 
     Args:
-        public_key: Of the one key this developer account has.
-        key_id: Its id.
-        team_id: The id of the team.
+        keys: The keys of all developer accounts.
+        environment: ``sandbox`` or ``production``.
+        updates: What counts how often they are renewed.
     """
 
-    def __init__(self, public_key: ec.EllipticCurvePublicKey, key_id: str, team_id: str) -> None:
-        self._public_key = public_key
-        self._key_id = key_id
-        self._team_id = team_id
+    def __init__(self, keys: Keys, environment: str, updates: TokenUpdates) -> None:
+        self._keys = keys
+        self._environment = environment
+        self._updates = updates
         self._read_once = lru_cache(maxsize=64)(self._read)
 
     def check(
         self, authorization: str | None, connection: Connection, now: float
-    ) -> Refusal | None:
+    ) -> Refusal | SigningKey:
         """Check an ``authorization`` header, and bind the connection to its key.
 
         Args:
             authorization: The header, or ``None``.
             connection: Where it came.
             now: Seconds since the epoch.
+
+        Returns:
+            The key it was made with; a refusal where it is not good.
         """
         token = bearer(authorization)
         if token is None:
             return Refusal(
-                403,
                 "MissingProviderToken",
-                "the authorization header is missing, or is not 'bearer <provider token>'. "
-                "Live Activities cannot be pushed with a client certificate.",
+                "the authorization header must be 'bearer <provider token>', and is missing or "
+                "another one. Live Activities cannot be pushed with a client certificate.",
             )
-        reading = self._read_once(token)
-        if connection.key_id is not None and reading.key_id not in (None, connection.key_id):
+        unverified = _key_id_of(token)
+        key = None if unverified is None else self._keys.get(unverified)
+        reading = self._read_once(token, key)
+        bound = connection.key
+        if bound is not None and reading.key_id not in (None, bound.key_id):
             return Refusal(
-                403,
                 "UnrelatedKeyIdInToken",
-                f"this connection is bound to the key {connection.key_id!r}, and the provider "
-                f"token names {reading.key_id!r}: a new key needs a new connection.",
+                f"this connection is bound to the key {bound.key_id!r}, and the provider token "
+                f"names {reading.key_id!r}: another key must have a connection of its own.",
             )
-        if reading.fault is not None:
-            return Refusal(403, "InvalidProviderToken", reading.fault)
-        refusal = _check_age(now - reading.issued_at)
-        if refusal is None:
-            connection.key_id = reading.key_id
-        return refusal
+        if reading.fault is not None or key is None:
+            fault = reading.fault or "the key of the provider token is not known."
+            return Refusal("InvalidProviderToken", f"{fault} {_FORM}")
+        refusal = (
+            _check_age(now - reading.issued_at)
+            or self._check_environment(key)
+            or self._updates.check_connection(connection, reading.issued_at)
+            or self._updates.check(key.key_id, reading.issued_at)
+        )
+        if refusal is not None:
+            return refusal
+        connection.key = key
+        newest = connection.provider_token_made_at
+        connection.provider_token_made_at = max(newest or 0, reading.issued_at)
+        return key
 
-    def _read(self, token: str) -> _Reading:
+    def _check_environment(self, key: SigningKey) -> Refusal | None:
+        if key.environment in (None, self._environment):
+            return None
+        return Refusal(
+            "BadEnvironmentKeyIdInToken",
+            f"the key {key.key_id!r} is for {key.environment} only, and this is the "
+            f"{self._environment} environment: use a key that is for it, or for both.",
+        )
+
+    def _read(self, token: str, key: SigningKey | None) -> _Reading:
         try:
             header = jwt.get_unverified_header(token)
         except jwt.PyJWTError as error:
-            return _Reading(fault=f"the provider token is not a JWT: {error}")
+            return _Reading(fault=f"the provider token is not a JWT ({error}).")
         key_id, algorithm = header.get("kid"), header.get("alg")
         if not isinstance(key_id, str):
             return _Reading(fault="the provider token's header has no kid: the id of the key.")
         if algorithm != "ES256":
             return _Reading(key_id, fault=f"the provider token's alg is {algorithm!r}, not ES256.")
-        if key_id != self._key_id:
+        if key is None:
             return _Reading(
-                key_id, fault=f"the provider token's kid is {key_id!r}, not {self._key_id!r}."
+                key_id, fault=f"the provider token's kid is {key_id!r}, and there is no such key."
             )
         try:
-            claims = json.loads(jwt.PyJWS().decode(token, self._public_key, ["ES256"]))
+            claims = json.loads(jwt.PyJWS().decode(token, key.private.public_key(), ["ES256"]))
         except (jwt.PyJWTError, ValueError):
             return _Reading(key_id, fault="the provider token is not signed with this key.")
-        return self._read_claims(key_id, claims)
+        return _read_claims(key, claims)
 
-    def _read_claims(self, key_id: str, claims: object) -> _Reading:
-        if not isinstance(claims, dict):
-            return _Reading(key_id, fault="the provider token's claims are not a JSON object.")
-        team_id, issued_at = claims.get("iss"), claims.get("iat")
-        if team_id != self._team_id:
-            return _Reading(
-                key_id, fault=f"the provider token's iss is {team_id!r}, not {self._team_id!r}."
-            )
-        # A bool is an int, too; and what has more digits is no time that could be reckoned with.
-        # Fractions pass: a NumericDate may have them (RFC 7519, section 2), and clients send them.
-        if (
-            not isinstance(issued_at, int | float)
-            or isinstance(issued_at, bool)
-            or not 0 <= issued_at < 10**15
-        ):
-            return _Reading(
-                key_id, fault="the provider token's iat is not seconds since the epoch."
-            )
-        return _Reading(key_id, int(issued_at))
+
+class TokenUpdates:
+    """Counts how often provider tokens are renewed.
+
+    Apple wants 20 minutes between one and the next. A connection that changes them faster is
+    refused (seen in github.com/Pr0Ger/PyAPNs2/issues/76). A fleet of processes that each make one
+    of their own, for connections of their own, breaks the rule by the letter, and lives; a sender
+    that makes one for each push does not. What Apple counts exactly is not published: so the count
+    that is too much for a key can be chosen.
+
+    Args:
+        most: How many of one key may have been made within 20 minutes, told apart by their
+            ``iat``; ``1`` is the rule by the letter, ``None`` no rule at all, for connections
+            neither.
+    """
+
+    def __init__(self, most: int | None) -> None:
+        self._most = most
+        self._made: dict[str, set[int]] = {}
+
+    def check_connection(self, connection: Connection, issued_at: int) -> Refusal | None:
+        """That a connection keeps its provider token for 20 minutes.
+
+        Args:
+            connection: Where it came.
+            issued_at: Its ``iat``, in seconds since the epoch.
+        """
+        former = connection.provider_token_made_at
+        if self._most is None or former is None or not 0 < issued_at - former < SHORTEST_LIFE:
+            return None
+        return Refusal(
+            "TooManyProviderTokenUpdates",
+            f"the provider token was made {issued_at - former} s after the one that this "
+            f"connection has used, and must be {SHORTEST_LIFE} s younger at least. {_RIGHT}",
+        )
+
+    def check(self, key_id: str, issued_at: int) -> Refusal | None:
+        """Take note of a provider token that is good otherwise.
+
+        Args:
+            key_id: Of its key.
+            issued_at: Its ``iat``, in seconds since the epoch.
+        """
+        made = self._made.setdefault(key_id, set())
+        if self._most is None or issued_at in made:
+            return None
+        made.difference_update([other for other in made if other < issued_at - 2 * LONGEST_AGE])
+        young = [other for other in made if 0 < issued_at - other < SHORTEST_LIFE]
+        if not young:
+            made.add(issued_at)
+            return None
+        what = (
+            f"the provider token was made {issued_at - max(young)} s after the last one of the key "
+            f"{key_id!r}, and must be used for {SHORTEST_LIFE} s at least before it is renewed."
+        )
+        if len(young) >= self._most:
+            return Refusal("TooManyProviderTokenUpdates", f"{what} {_RIGHT}")
+        made.add(issued_at)
+        log.info(
+            "Taken, but against a rule: %s One of %d that this server lets pass. "
+            'Source: Apple, "%s".',
+            what,
+            self._most,
+            PROVIDER_TOKENS,
+        )
+        return None
 
 
 def bearer(authorization: str | None) -> str | None:
@@ -154,17 +205,45 @@ def bearer(authorization: str | None) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
+@lru_cache(maxsize=64)
+def _key_id_of(token: str) -> str | None:
+    try:
+        key_id = jwt.get_unverified_header(token).get("kid")
+    except jwt.PyJWTError:
+        return None
+    return key_id if isinstance(key_id, str) else None
+
+
+def _read_claims(key: SigningKey, claims: object) -> _Reading:
+    if not isinstance(claims, dict):
+        return _Reading(key.key_id, fault="the provider token's claims are not a JSON object.")
+    team_id, issued_at = claims.get("iss"), claims.get("iat")
+    if team_id != key.team_id:
+        return _Reading(
+            key.key_id, fault=f"the provider token's iss is {team_id!r}, not {key.team_id!r}."
+        )
+    # A bool is an int, too; and what has more digits is no time that could be reckoned with.
+    # Fractions pass: a NumericDate may have them (RFC 7519, section 2), and clients send them.
+    if (
+        not isinstance(issued_at, int | float)
+        or isinstance(issued_at, bool)
+        or not 0 <= issued_at < 10**15
+    ):
+        return _Reading(
+            key.key_id, fault="the provider token's iat is not seconds since the epoch."
+        )
+    return _Reading(key.key_id, int(issued_at))
+
+
 def _check_age(age: float) -> Refusal | None:
     if age > LONGEST_AGE:
         return Refusal(
-            403,
             "ExpiredProviderToken",
             f"the provider token was made {age:.0f} s ago, and must be renewed within "
             f"{LONGEST_AGE} s.",
         )
     if age < -CLOCK_SKEW:
         return Refusal(
-            403,
             "InvalidProviderToken",
             f"the provider token's iat is {-age:.0f} s ahead: it must be seconds since the epoch, "
             "by a right clock.",

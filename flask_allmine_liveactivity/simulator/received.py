@@ -26,7 +26,7 @@ class Received:
     one, so do not change it."""
     body: bytes
     status: int
-    """What was answered; 0 where the stream was reset."""
+    """What was answered; 0 where nothing was: see ``fault``."""
     reason: str | None
     """Apple's reason; ``None`` with a 200."""
     apns_id: str
@@ -39,6 +39,14 @@ class Received:
     """Address and port of the sender: one port, one connection."""
     problems: tuple[str, ...] = ()
     """Why the phone would drop what Apple accepts, one sentence each."""
+    fault: str | None = None
+    """What happened instead of an answer: ``reset``, ``cut``, ``goaway`` or ``silence``."""
+    channel_id: str | None = None
+    """The channel of a broadcast that passed all checks."""
+    why: str = ""
+    """With a refusal: the rule that was broken, and what would have been right."""
+    source: str = ""
+    """With a refusal: the title of the page on which Apple says so."""
 
     @property
     def aps(self) -> dict[str, Any]:
@@ -131,5 +139,5 @@ class Records:
 
 def _outcome(received: Received) -> str:
     if received.status == NO_ANSWER:
-        return "stream reset"
+        return f"no answer ({received.fault})"
     return f"{received.status} {received.reason or ''}".rstrip()

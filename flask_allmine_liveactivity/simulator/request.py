@@ -1,22 +1,28 @@
-"""A push as it came in, before it is judged."""
+"""A request as it came in, before it is judged."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+
+from flask_allmine_liveactivity.simulator.connection import Connection
 
 DEVICE_PATH = "/3/device/"
 
+_BROADCAST = re.compile(r"/4/broadcasts/apps/([^/?]+)")
+_CHANNELS = re.compile(r"/1/apps/([^/?]+)/(channels|all-channels)")
 
-@dataclass(slots=True)
-class Connection:
-    """One HTTP/2 connection, over all its requests."""
 
-    client: tuple[str, int] | None = None
-    """Address and port of the other side: the port tells connections apart."""
-    key_id: str | None = None
-    """The key it was authenticated with: a connection is bound to that of its first push."""
+class Kind(StrEnum):
+    """What a path is for."""
+
+    DEVICE = "device"
+    BROADCAST = "broadcast"
+    CHANNELS = "channels"
+    ALL_CHANNELS = "all-channels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +42,34 @@ class Request:
     """When its last byte came, in seconds since the epoch."""
 
     @property
+    def kind(self) -> Kind:
+        """What its path is for; one that is for nothing counts as a bad one of a device."""
+        if self.path.startswith(DEVICE_PATH):
+            return Kind.DEVICE
+        if _BROADCAST.fullmatch(self.path):
+            return Kind.BROADCAST
+        if channels := _CHANNELS.fullmatch(self.path):
+            return Kind(channels[2])
+        return Kind.DEVICE
+
+    @property
+    def bundle_id(self) -> str | None:
+        """The app that the path of a broadcast or of channels names."""
+        found = _BROADCAST.fullmatch(self.path) or _CHANNELS.fullmatch(self.path)
+        return None if found is None else found[1]
+
+    @property
     def token(self) -> str | None:
         """The device token; empty where it is missing, ``None`` where the path is another one."""
         if not self.path.startswith(DEVICE_PATH):
             return None
         token = self.path.removeprefix(DEVICE_PATH)
         return None if "/" in token or "?" in token else token
+
+    @property
+    def id_header(self) -> str:
+        """The header that names the request, and comes back with its answer."""
+        return "apns-id" if self.kind is Kind.DEVICE else "apns-request-id"
 
 
 def fingerprint(token: str) -> str:

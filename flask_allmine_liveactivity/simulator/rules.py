@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 
+from flask_allmine_liveactivity.simulator.keys import SigningKey
+from flask_allmine_liveactivity.simulator.reasons import Refusal
 from flask_allmine_liveactivity.simulator.request import DEVICE_PATH, Request
 
 TOPIC_SUFFIX = ".push-type.liveactivity"
@@ -17,6 +18,12 @@ TOPIC_SUFFIX = ".push-type.liveactivity"
 # 5120 pass for Live Activities all the same, and the phone to drop what is over 4096.
 MAX_ACCEPTED_PAYLOAD = 5120
 MAX_COLLAPSE_ID = 64
+
+OF_OTHER_ENVIRONMENT = (
+    "the token is of the other environment, and must be of this one: apps run from Xcode have "
+    "sandbox tokens, TestFlight and App Store builds production ones."
+)
+OF_OTHER_TOPIC = "the token belongs to another app than apns-topic names: it must be that app's."
 
 _PRIORITIES = ("10", "5", "1")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -26,73 +33,78 @@ _SECONDS = re.compile(r"[0-9]+")
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why Apple would not take a request."""
-
-    status: int
-    reason: str
-    why: str
-    """A sentence for a developer: the rule that was broken, and what would have been right."""
-
-
 def check_route(request: Request) -> Refusal | None:
     """Method, path, and that no header comes twice."""
+    return _check_path(request) or check_repeated(request)
+
+
+def _check_path(request: Request) -> Refusal | None:
     if request.method != "POST":
-        return Refusal(
-            405, "MethodNotAllowed", f"the method is {request.method}, and must be POST."
-        )
+        return Refusal("MethodNotAllowed", f"the method is {request.method}, and must be POST.")
     if request.token is None:
-        return Refusal(404, "BadPath", f"the path must be {DEVICE_PATH}<token>, and nothing more.")
+        return Refusal("BadPath", f"the path must be {DEVICE_PATH}<token>, and nothing more.")
     if not request.token:
-        return Refusal(400, "MissingDeviceToken", f"nothing follows {DEVICE_PATH} in the path.")
-    if request.repeated_headers:
-        names = ", ".join(request.repeated_headers)
-        return Refusal(400, "DuplicateHeaders", f"sent more than once: {names}.")
+        return Refusal(
+            "MissingDeviceToken", f"the path must be {DEVICE_PATH}<token>, and has no token."
+        )
     return None
 
 
-def check_headers(request: Request, bundle_id: str) -> Refusal | None:
-    """The ``apns-`` headers of a Live Activity push."""
+def check_repeated(request: Request) -> Refusal | None:
+    """That no header comes twice."""
+    if not request.repeated_headers:
+        return None
+    names = ", ".join(request.repeated_headers)
+    return Refusal("DuplicateHeaders", f"sent more than once: {names}. Each must come once.")
+
+
+def check_headers(request: Request, key: SigningKey) -> Refusal | None:
+    """The ``apns-`` headers of a Live Activity push, made with this key."""
     return (
-        _check_id(request)
+        check_id(request)
         or _check_push_type(request)
-        or _check_topic(request, bundle_id)
-        or _check_priority(request)
-        or _check_expiration(request)
+        or _check_topic(request, key)
+        or check_priority(request)
+        or check_expiration(request)
         or _check_collapse_id(request)
     )
+
+
+def app_of(request: Request) -> str:
+    """The bundle id of the app that the topic names."""
+    return request.headers.get("apns-topic", "").removesuffix(TOPIC_SUFFIX)
 
 
 def check_size(request: Request) -> Refusal | None:
     """That there is a payload, and that it is not too large."""
     size = len(request.body)
     if size == 0:
-        return Refusal(400, "PayloadEmpty", "the body is empty, and must be the JSON payload.")
+        return Refusal("PayloadEmpty", "the body is empty, and must be the JSON payload.")
     if size > MAX_ACCEPTED_PAYLOAD:
         return Refusal(
-            413, "PayloadTooLarge", f"the payload has {size} bytes, and may have 4096 at most."
+            "PayloadTooLarge", f"the payload has {size} bytes, and may have 4096 at most."
         )
     return None
 
 
-def check_token(token: str, tokens_of_other_environment: Collection[str]) -> Refusal | None:
-    """That the token is one of this environment."""
+def check_token(
+    token: str,
+    tokens_of_other_environment: Collection[str],
+    tokens_of_other_topic: Collection[str],
+) -> Refusal | None:
+    """That the token is one of this environment and topic."""
     if not _TOKEN.fullmatch(token) or token in (".", ".."):
         return Refusal(
-            400, "BadDeviceToken", "the token has characters that no token has, and must be hex."
+            "BadDeviceToken", "the token has characters that no token has, and must be hex."
         )
     if len(token) >= 64 and not token.strip("0"):
         return Refusal(
-            400, "BadDeviceToken", "the token is all zeros, and iOS gives out none such."
+            "BadDeviceToken", "the token is all zeros, and must be one that iOS gave out."
         )
     if token in tokens_of_other_environment:
-        return Refusal(
-            400,
-            "BadDeviceToken",
-            "the token is of the other environment: apps run from Xcode have sandbox tokens, "
-            "TestFlight and App Store builds production ones.",
-        )
+        return Refusal("BadDeviceToken", OF_OTHER_ENVIRONMENT)
+    if token in tokens_of_other_topic:
+        return Refusal("DeviceTokenNotForTopic", OF_OTHER_TOPIC)
     return None
 
 
@@ -101,13 +113,13 @@ def is_canonical_uuid(text: str) -> bool:
     return _UUID.fullmatch(text) is not None
 
 
-def _check_id(request: Request) -> Refusal | None:
-    apns_id = request.headers.get("apns-id")
+def check_id(request: Request) -> Refusal | None:
+    """That the id of the request, if it has one, is a canonical UUID."""
+    apns_id = request.headers.get(request.id_header)
     if apns_id is not None and not is_canonical_uuid(apns_id):
         return Refusal(
-            400,
             "BadMessageId",
-            f"apns-id is {apns_id!r}, and must be a canonical UUID such as "
+            f"{request.id_header} is {apns_id!r}, and must be a canonical UUID such as "
             "123e4567-e89b-12d3-a456-426655440000, or be left out.",
         )
     return None
@@ -124,36 +136,35 @@ def _check_push_type(request: Request) -> Refusal | None:
             f"apns-push-type is {push_type!r}, and must be liveactivity: this local APNs serves "
             "Live Activities only, where Apple serves other types too."
         )
-    return Refusal(400, "InvalidPushType", why)
+    return Refusal("InvalidPushType", why)
 
 
-def _check_topic(request: Request, bundle_id: str) -> Refusal | None:
-    topic, right = request.headers.get("apns-topic"), bundle_id + TOPIC_SUFFIX
-    if topic == right:
-        return None
+def _check_topic(request: Request, key: SigningKey) -> Refusal | None:
+    topic = request.headers.get("apns-topic")
+    right = " or ".join(sorted(app + TOPIC_SUFFIX for app in key.apps)) or "that of an app of its"
     if not topic:
         # Apple derives a topic from a client certificate; a provider token names none.
-        return Refusal(400, "MissingTopic", f"apns-topic is missing, and must be {right}.")
+        return Refusal("MissingTopic", f"apns-topic is missing, and must be {right}.")
     if not topic.endswith(TOPIC_SUFFIX):
         return Refusal(
-            400,
             "BadTopic",
             f"apns-topic is {topic!r}, and must be {right}: the bundle id alone is not the topic "
             "of its Live Activities.",
         )
+    if app_of(request) in key.apps:
+        return None
     return Refusal(
-        400,
         "TopicDisallowed",
-        f"apns-topic is {topic!r}, and this key may push to {right}: to the one app, with the "
-        "suffix once.",
+        f"apns-topic is {topic!r}, and the key {key.key_id!r} may push to {right}, with the suffix "
+        "once.",
     )
 
 
-def _check_priority(request: Request) -> Refusal | None:
+def check_priority(request: Request) -> Refusal | None:
+    """That the priority, if there is one, is one of Apple's."""
     priority = request.headers.get("apns-priority", "10")
     if priority not in _PRIORITIES:
         return Refusal(
-            400,
             "BadPriority",
             f"apns-priority is {priority!r}, and must be 10 (at once) or 5 (when it suits the "
             "phone).",
@@ -161,11 +172,11 @@ def _check_priority(request: Request) -> Refusal | None:
     return None
 
 
-def _check_expiration(request: Request) -> Refusal | None:
+def check_expiration(request: Request) -> Refusal | None:
+    """That the expiration, if there is one, is a time."""
     expiration = request.headers.get("apns-expiration", "0")
     if not _SECONDS.fullmatch(expiration):
         return Refusal(
-            400,
             "BadExpirationDate",
             f"apns-expiration is {expiration!r}, and must be whole seconds since the epoch, or 0 "
             "for a single try.",
@@ -177,7 +188,6 @@ def _check_collapse_id(request: Request) -> Refusal | None:
     size = len(request.headers.get("apns-collapse-id", "").encode())
     if size > MAX_COLLAPSE_ID:
         return Refusal(
-            400,
             "BadCollapseId",
             f"apns-collapse-id has {size} bytes, and may have {MAX_COLLAPSE_ID} at most.",
         )

@@ -15,24 +15,21 @@ import logging
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from pathlib import Path
 from typing import TypeAlias
 
-from flask_allmine_liveactivity.simulator.certificate import SERVER_FILE, SERVER_KEY_FILE
-from flask_allmine_liveactivity.simulator.request import Connection
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.asyncio.worker_context import WorkerContext
+from hypercorn.config import Config
+from hypercorn.typing import ASGIFramework
 
-try:
-    from hypercorn.app_wrappers import ASGIWrapper
-    from hypercorn.asyncio.tcp_server import TCPServer
-    from hypercorn.asyncio.worker_context import WorkerContext
-    from hypercorn.config import Config
-    from hypercorn.protocol.h2 import H2Protocol
-    from hypercorn.typing import ASGIFramework
-except ImportError as missing:
-    raise ImportError(
-        'The local APNs needs Hypercorn: pip install "flask-allmine-liveactivity[simulator]"'
-    ) from missing
+from flask_allmine_liveactivity.simulator.certificate import SERVER_FILE, SERVER_KEY_FILE
+from flask_allmine_liveactivity.simulator.connection import (
+    UNAUTHENTICATED_STREAMS,
+    Connection,
+)
+from flask_allmine_liveactivity.simulator.tcp import Http2Connection, Writer
 
 _Running: TypeAlias = concurrent.futures.Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]
 
@@ -54,18 +51,17 @@ _KEEP_ALIVE = 24 * 3600.0
 _UNLIMITED = 2**31
 
 
-def hypercorn_config(folder: Path, max_concurrent_streams: int) -> Config:
+def hypercorn_config(folder: Path) -> Config:
     """Hypercorn's settings for a server that behaves like Apple's.
 
     Args:
         folder: Where the certificate is.
-        max_concurrent_streams: For each connection.
     """
     config = Config()
     config.certfile = str(folder / SERVER_FILE)
     config.keyfile = str(folder / SERVER_KEY_FILE)
     config.alpn_protocols = ["h2"]
-    config.h2_max_concurrent_streams = max_concurrent_streams
+    config.h2_max_concurrent_streams = UNAUTHENTICATED_STREAMS
     config.keep_alive_timeout = _KEEP_ALIVE
     config.keep_alive_max_requests = _UNLIMITED
     config.include_date_header = False
@@ -74,35 +70,11 @@ def hypercorn_config(folder: Path, max_concurrent_streams: int) -> Config:
     return config
 
 
-class _Writer(asyncio.StreamWriter):
-    """Drops what is written to a connection that was cut.
-
-    Hypercorn learns of the end where it reads. Where a failing write tells it first, it stumbles
-    over the requests that it still has in hand.
-    """
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        if not self.transport.is_closing():
-            super().write(data)
-
-    async def drain(self) -> None:
-        with contextlib.suppress(ConnectionError):
-            await super().drain()
-
-
-class _Connection(TCPServer):
-    """Hypercorn's end of a connection, which ends when the other one has ended.
-
-    Hypercorn itself would wait: for as long as an idle connection may be kept, and for ever where
-    an answer was still to be sent.
-    """
-
-    async def _read_data(self) -> None:
-        await super()._read_data()
-        await self.context.terminated.set()
-        if isinstance(self.protocol.protocol, H2Protocol):
-            for unsent in self.protocol.protocol.stream_buffers.values():
-                await unsent.close()
+def _keep_tokens_out_of_logs() -> None:
+    """At DEBUG hpack logs every header, tokens and all: that must be asked of it by its name."""
+    hpack = logging.getLogger("hpack")
+    if hpack.level == logging.NOTSET:
+        hpack.setLevel(logging.INFO)
 
 
 class Server:
@@ -111,6 +83,8 @@ class Server:
     Args:
         application: What answers.
         config: Of Hypercorn.
+        on_connect: Called with each new connection, in the server's thread.
+        max_concurrent_streams: For each connection, once it is authenticated.
         host: To listen at.
         port: To listen at; 0 lets the system choose.
 
@@ -118,7 +92,20 @@ class Server:
         OSError: The port is taken.
     """
 
-    def __init__(self, application: ASGIFramework, config: Config, *, host: str, port: int) -> None:
+    def __init__(
+        self,
+        application: ASGIFramework,
+        config: Config,
+        *,
+        on_connect: Callable[[Connection], None],
+        max_concurrent_streams: int,
+        host: str,
+        port: int,
+    ) -> None:
+        _keep_tokens_out_of_logs()
+        self._on_connect = on_connect
+        self._max_concurrent_streams = max_concurrent_streams
+        self._connections: set[Connection] = set()
         self._application = ASGIWrapper(application)
         self._config = config
         tls = config.create_ssl_context()
@@ -148,6 +135,28 @@ class Server:
                 f"The local APNs has not stopped within {_STOP_TIMEOUT:g} s. "
                 "Does its on_push block?"
             )
+
+    def for_each(self, act: Callable[[Connection], None]) -> int:
+        """Do something to each connection, in the server's thread, and wait until it is done.
+
+        Args:
+            act: Called with each; never blocking.
+
+        Returns:
+            How many there were.
+        """
+
+        def act_on_all() -> int:
+            connections = list(self._connections)
+            for connection in connections:
+                act(connection)
+            return len(connections)
+
+        if threading.current_thread() is self._thread:
+            return act_on_all()
+        done: concurrent.futures.Future[int] = concurrent.futures.Future()
+        self._loop.call_soon_threadsafe(lambda: done.set_result(act_on_all()))
+        return done.result(_STOP_TIMEOUT)
 
     def _run(self, listening: socket.socket, running: _Running) -> None:
         # The default loop of Windows has no add_reader.
@@ -200,12 +209,20 @@ class Server:
         except OSError as error:
             log.info("A TLS handshake failed: %s", error)
             return
-        writer = _Writer(transport, protocol, reader, loop)
+        writer = Writer(transport, protocol, reader, loop)
         writers.add(writer)
+        connection: Connection | None = None
         try:
             peer = transport.get_extra_info("peername")
-            state = {CONNECTION: Connection(client=peer[:2] if peer else None)}
-            await _Connection(
+            connection = Connection(
+                writer,
+                client=peer[:2] if peer else None,
+                full_limit=self._max_concurrent_streams,
+            )
+            self._connections.add(connection)
+            self._on_connect(connection)
+            state = {CONNECTION: connection}
+            await Http2Connection(
                 self._application, loop, self._config, WorkerContext(None), state, reader, writer
             )
         except Exception:
@@ -214,6 +231,8 @@ class Server:
             log.log(level, "A connection failed", exc_info=True)
         finally:
             writers.discard(writer)
+            if connection is not None:
+                self._connections.discard(connection)
             transport.abort()
 
 

@@ -1,4 +1,4 @@
-"""Ends of an HTTP/2 stream that ASGI has no words for.
+"""One HTTP/2 stream, and the ends of it that ASGI has no words for.
 
 Hypercorn ends every answer with a frame of data, if need be an empty one, and answers with an empty
 500 where the application fails. Apple ends an answer without a body with its headers, and some
@@ -15,44 +15,93 @@ from typing import TYPE_CHECKING, Any
 
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
+from h2.settings import SettingCodes
 
 if TYPE_CHECKING:
     from hypercorn.typing import ASGISendCallable
 
+    from flask_allmine_liveactivity.simulator.connection import Connection
 
-async def end_with_headers(
-    send: ASGISendCallable, status: int, headers: list[tuple[bytes, bytes]]
-) -> None:
-    """Answer a request with headers only.
-
-    Args:
-        send: Of the request.
-        status: The HTTP status.
-        headers: By lower-case name.
-    """
-    stream, http2 = _behind(send)
-    with contextlib.suppress(ProtocolError):  # the client may have given up meanwhile
-        http2.connection.send_headers(
-            stream.stream_id, [(b":status", b"%d" % status), *headers], end_stream=True
-        )
-    await http2._flush()
+# Not REFUSED_STREAM: that one promises that nothing was processed, and clients try it again by
+# themselves.
+_FAILED = ErrorCodes.INTERNAL_ERROR
+_REFUSED = ErrorCodes.REFUSED_STREAM
+_UNLIMITED = 2**31 - 1
 
 
-async def reset(send: ASGISendCallable) -> None:
-    """Reset the stream of a request; its connection stays.
+class Stream:
+    """The stream of one request.
 
     Args:
         send: Of the request.
+        connection: That it came on.
     """
-    stream, http2 = _behind(send)
-    # Not REFUSED_STREAM: that one promises that nothing was processed, and clients try it again
-    # by themselves.
-    with contextlib.suppress(ProtocolError):
-        http2.connection.reset_stream(stream.stream_id, ErrorCodes.INTERNAL_ERROR)
-    await http2._flush()
+
+    def __init__(self, send: ASGISendCallable, connection: Connection) -> None:
+        self._send = send
+        self._connection = connection
+        # Hypercorn's HTTPStream, and the H2Protocol of its connection.
+        self._stream: Any = getattr(send, "__self__")  # noqa: B009 - a function's type has none
+        self._http2: Any = self._stream.send.__self__
+        self.id: int = self._stream.stream_id
+
+    def open(self) -> bool:
+        """Count it among its connection's; ``False``: it is one too many."""
+        return self._connection.admit(self.id, self._is_open)
+
+    def release(self) -> None:
+        """From here on the client may open another one. To release it twice does nothing."""
+        self._connection.open_streams.discard(self.id)
+
+    def _is_open(self, stream_id: int) -> bool:
+        stream = self._http2.connection.streams.get(stream_id)
+        return stream is not None and stream.open
+
+    async def answer(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        """Answer the request.
+
+        Args:
+            status: The HTTP status.
+            headers: By lower-case name.
+            body: May be empty.
+        """
+        self.release()
+        if not body:
+            with contextlib.suppress(ProtocolError):  # the client may have given up meanwhile
+                self._http2.connection.send_headers(
+                    self.id, [(b":status", b"%d" % status), *headers], end_stream=True
+                )
+            await self._http2._flush()
+        start: Any = {"type": "http.response.start", "status": status, "headers": headers}
+        end: Any = {"type": "http.response.body", "body": body, "more_body": False}
+        await self._send(start)
+        await self._send(end)
+
+    async def refuse(self) -> None:
+        """Say that it was one too many, and was not processed (RFC 9113, section 5.1.2)."""
+        await self._reset(_REFUSED)
+
+    async def reset(self) -> None:
+        """End it without an answer; its connection stays."""
+        await self._reset(_FAILED)
+
+    async def _reset(self, code: ErrorCodes) -> None:
+        self.release()
+        with contextlib.suppress(ProtocolError):
+            self._http2.connection.reset_stream(self.id, code)
+        await self._http2._flush()
+        await self.answer(500, [], b"")
 
 
-def _behind(send: ASGISendCallable) -> tuple[Any, Any]:
-    """Hypercorn's ``HTTPStream`` of a request, and the ``H2Protocol`` of its connection."""
-    stream: Any = getattr(send, "__self__")  # noqa: B009 - a type of function has none
-    return stream, stream.send.__self__
+def leave_limit_to_us(http2: Any) -> None:
+    """Let no limit of h2's end the connection: one stream too many is for ``Stream.refuse``.
+
+    h2 holds a client to a limit by ending the whole connection; HTTP/2 lets a server refuse the
+    one stream. What was sent to the client stays as it is.
+
+    Args:
+        http2: Hypercorn's ``H2Protocol``, once it has sent its settings.
+    """
+    settings = http2.connection.local_settings
+    settings[SettingCodes.MAX_CONCURRENT_STREAMS] = _UNLIMITED
+    settings.acknowledge()

@@ -58,6 +58,7 @@ class Sender:
         method: str = "POST",
         body: bytes | None = None,
         aps: dict[str, Any] | None = None,
+        timeout: float = 5.0,
         **headers: str | None,
     ) -> httpx2.Response:
         """Send one; ``body`` as it is, or ``aps`` as the payload's dictionary."""
@@ -68,4 +69,5 @@ class Sender:
             path if path is not None else f"/3/device/{token}",
             content=body,
             headers=self.headers(**headers),
+            timeout=timeout,
         )

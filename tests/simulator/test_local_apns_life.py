@@ -18,6 +18,7 @@ import httpx2
 import pytest
 
 from flask_allmine_liveactivity.simulator import LocalApns
+from flask_allmine_liveactivity.simulator.folder import Folder
 
 from .sender import TOKEN, Sender
 
@@ -203,6 +204,18 @@ def test_another_one_with_the_same_folder_is_trusted_by_the_same_clients(
     with LocalApns(certificate_folder=tmp_path, port=apns.port) as another:
         assert another.key_pem == apns.key_pem
         assert sender.push().status_code == 200
+
+
+def test_a_certificate_for_another_host_is_made_anew_and_the_key_stays(tmp_path: Path) -> None:
+    def left(host: str) -> tuple[bytes, bytes]:
+        folder = Folder(tmp_path, host=host, key_id="KEY1234567")
+        folder.write()
+        return folder.ca_file.read_bytes(), folder.key_file.read_bytes()
+
+    certificate, key = left("127.0.0.1")
+    assert left("localhost") == (certificate, key)
+    assert left("apns.example")[0] != certificate
+    assert left("apns.example")[1] == key
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")

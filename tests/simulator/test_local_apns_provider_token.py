@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flask_allmine_liveactivity.simulator import LocalApns
-from flask_allmine_liveactivity.simulator.provider_token import make_signing_key, to_pem
+from flask_allmine_liveactivity.simulator.keys import make_signing_key, to_pem
 
 from .sender import Sender, provider_token
 

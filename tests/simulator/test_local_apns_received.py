@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -184,6 +185,46 @@ def test_a_refusal_is_logged_with_what_would_have_been_right(
     sender.push(apns_topic="com.example.allmine")
     assert "400 BadTopic" in logged(caplog)
     assert "must be com.example.allmine.push-type.liveactivity" in logged(caplog)
+
+
+@pytest.mark.parametrize(
+    ("changes", "page"),
+    [
+        ({"apns_topic": None}, "Sending notification requests to APNs"),
+        ({"authorization": None}, "Establishing a token-based connection to APNs"),
+        ({"token": "0" * 64}, "Handling notification responses from APNs"),
+    ],
+)
+def test_a_refusal_is_logged_with_apples_page(
+    sender: Sender, caplog: pytest.LogCaptureFixture, changes: dict[str, Any], page: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    sender.push(**changes)
+    assert logged(caplog).endswith(f'Source: Apple, "{page}".')
+
+
+def test_a_refusal_is_recorded_with_the_rule_and_apples_page(
+    apns: LocalApns, sender: Sender
+) -> None:
+    sender.push(apns_topic=None)
+    assert apns.received[0].why.startswith("apns-topic is missing, and must be com.example")
+    assert apns.received[0].source == "Sending notification requests to APNs"
+
+
+def test_an_accepted_push_is_logged_with_its_event_and_priority(
+    sender: Sender, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    sender.push(aps={"event": "end", "timestamp": time.time()}, apns_priority="5")
+    assert "200 (token 6bedff97, event end, priority 5)" in logged(caplog)
+
+
+def test_whatever_was_sent_as_the_event_is_one_line(
+    sender: Sender, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    sender.push(aps={"event": "end\n200 (token 00000000)"})
+    assert len(logged(caplog).splitlines()) == 1
 
 
 def test_a_problem_is_logged(sender: Sender, caplog: pytest.LogCaptureFixture) -> None:

@@ -31,7 +31,9 @@ def test_a_method_other_than_post_is_not_allowed(sender: Sender) -> None:
         f"/2/device/{TOKEN}",
         f"/3/device/{TOKEN}/",
         f"/3/device/{TOKEN}?now",
-        "/4/broadcasts/apps/com.example.allmine",
+        "/4/broadcasts/apps/",
+        "/4/broadcasts/apps/com.example.allmine/x",
+        "/1/apps/com.example.allmine/channel",
     ],
 )
 def test_another_path_is_a_bad_path(sender: Sender, path: str) -> None:

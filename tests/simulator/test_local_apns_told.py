@@ -130,6 +130,21 @@ def test_an_answer_has_its_status_and_body(
     assert (response.status_code, response.json()) == (status, body)
 
 
+def test_an_answer_is_made_from_apples_reason() -> None:
+    assert Answer.of("TooManyRequests", retry_after=5) == Answer.too_many_requests(5)
+    assert Answer.of("ExpiredToken", since=1700000000) == Answer.expired_token(1700000000)
+
+
+def test_a_reason_that_is_not_apples_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="Did you mean 'BadDeviceToken'"):
+        Answer.of("BadDevicetoken")
+
+
+def test_an_answer_with_a_reason_is_json(apns: LocalApns, sender: Sender) -> None:
+    apns.answer(TOKEN, Answer.unavailable())
+    assert sender.push().headers["content-type"] == "application/json"
+
+
 def test_an_answer_without_a_reason_has_no_body(apns: LocalApns, sender: Sender) -> None:
     apns.answer(TOKEN, Answer(502))
     assert sender.push().content == b""
@@ -168,7 +183,7 @@ def test_a_reset_stream_is_recorded(apns: LocalApns, sender: Sender) -> None:
     apns.answer(TOKEN, Answer.reset())
     with pytest.raises(httpx2.RemoteProtocolError):
         sender.push()
-    assert [push.status for push in apns.received] == [0]
+    assert [(push.status, push.fault) for push in apns.received] == [(0, "reset")]
 
 
 def test_answers_can_be_late(apns: LocalApns, sender: Sender) -> None:

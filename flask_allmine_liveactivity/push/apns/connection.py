@@ -203,6 +203,9 @@ class Connection:
         """What became of a push; ``None``: it is sent again."""
         if error is not None:
             self._room = max(1, self._room // 2)
+            if error == pycurl.E_OPERATION_TIMEDOUT:
+                # It may be half open, and libcurl would use it again and again.
+                self._fresh_connection_wanted = True
             reused = not seat.handle.getinfo(pycurl.NUM_CONNECTS)
             if seat.tries == 1 and reused and error in _CUT:
                 self._again.append((seat.push, 2))
