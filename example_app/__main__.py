@@ -1,24 +1,38 @@
-"""``python -m example_app``: the host and a local APNs, with three commands to paste."""
+"""``python -m example_app``: the host, a local APNs, phones on a page, and commands to paste."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import json
-import os
 import socket
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
 
 from flask import Flask
-from werkzeug.serving import make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from example_app import create_app
 from example_app.database import Stream, database
+from example_app.desk import make_simulator, set_the_scene
 from flask_allmine_liveactivity import LiveActivityError
+from flask_allmine_liveactivity.simulator.page import URL_PREFIX
 
 HOST = "127.0.0.1"
+
+# A stream that is about to begin, so that the countdowns are worth watching.
+STARTS_IN = 12 * 60.0
+
+SETTINGS: Mapping[str, Any] = {
+    # Long enough to be seen: the default takes an ended activity off the lock screen at once.
+    "LIVE_ACTIVITY_DISMISS_AFTER": 12,
+    "JWT_ACCESS_TOKEN_EXPIRES": timedelta(days=1),
+}
 
 
 def main() -> None:
@@ -27,40 +41,46 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=5000, help="if it is taken, another one")
     arguments = parser.parse_args()
     port = arguments.port if _is_free(arguments.port) else 0
-    with tempfile.TemporaryDirectory() as folder, _apns() as settings:
+    simulator = make_simulator()
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as at_the_end:
+        if simulator is not None:
+            simulator.start()
+            at_the_end.callback(simulator.stop)
+        push = simulator.settings if simulator is not None else {}
         try:
-            app = create_app(settings, instance_path=folder)
+            app = create_app({**SETTINGS, **push}, instance_path=folder)
         except LiveActivityError as error:
             sys.exit(f"{error}")
-        server = make_server(HOST, port, app, threaded=True)
-        _explain(app, f"http://{HOST}:{server.server_port}", local_apns=bool(settings))
-        with contextlib.suppress(KeyboardInterrupt):
-            server.serve_forever()
-        app.extensions["live_activity"].close()
+        at_the_end.callback(app.extensions["live_activity"].close)
+        if simulator is not None:
+            simulator.mount(app)
+        server = make_server(HOST, port, app, threaded=True, request_handler=_QuietHandler)
+        url = f"http://{HOST}:{server.server_port}"
+        with _serving(server) as thread:
+            stream = _schedule(app)
+            if simulator is not None:
+                set_the_scene(simulator, url, stream)
+            _explain(stream, url, page=simulator is not None)
+            with contextlib.suppress(KeyboardInterrupt):
+                thread.join()
 
 
 @contextlib.contextmanager
-def _apns() -> Iterator[Mapping[str, str]]:
-    """The settings of a local APNs, unless the environment says how to push."""
-    if any(
-        name.startswith(("FLASK_LIVE_ACTIVITY_PUSH", "FLASK_LIVE_ACTIVITY_APNS"))
-        for name in os.environ
-    ):
-        yield {}
-        return
-    from flask_allmine_liveactivity.simulator import LocalApns, Received
+def _serving(server: BaseWSGIServer) -> Iterator[threading.Thread]:
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        server.shutdown()
 
-    def show(push: Received) -> None:
-        print(
-            f"\nApple has received a push, and answers {push.status} {push.reason or ''}".rstrip()
-        )
-        print(f"  POST {push.path}")
-        for name in ("push-type", "topic", "priority", "expiration", "id"):
-            print(f"  apns-{name}: {push.headers.get(f'apns-{name}')}")
-        print("  " + json.dumps(push.payload, indent=2).replace("\n", "\n  "), flush=True)
 
-    with LocalApns(on_push=show, keep=1000) as apns:
-        yield apns.settings
+class _QuietHandler(WSGIRequestHandler):
+    """Leaves out of the terminal what the page asks for by itself."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        if not self.path.startswith((URL_PREFIX, "/favicon.ico")):
+            super().log_request(code, size)
 
 
 def _is_free(port: int) -> bool:
@@ -69,11 +89,15 @@ def _is_free(port: int) -> bool:
         return probe.connect_ex((HOST, port)) != 0
 
 
-def _explain(app: Flask, url: str, *, local_apns: bool) -> None:
+def _schedule(app: Flask) -> Stream:
+    stream = Stream(title="Ask me anything", host="ada", starts_at=time.time() + STARTS_IN)
     with app.app_context(), database() as session:
-        stream = Stream(title="Ask me anything", host="ada")
         session.add(stream)
         session.commit()
+    return stream
+
+
+def _explain(stream: Stream, url: str, *, page: bool) -> None:
     registration = {
         "streamId": stream.id,
         "deviceId": "iphone-15-pro-max",
@@ -82,10 +106,13 @@ def _explain(app: Flask, url: str, *, local_apns: bool) -> None:
     }
     to_json = "-H 'Content-Type: application/json'"
     read = "python3 -c 'import json, sys; print(json.load(sys.stdin)[\"accessToken\"])'"
-    where = "at the local APNs, here in this terminal" if local_apns else "where you push to"
+    where = "on the page, and here in this terminal" if page else "where you push to"
+    if page:
+        print(f"\n    See it:  {url}{URL_PREFIX}/\n")
     print(
         f"""\
-Allmine runs at {url}, and ada has scheduled a stream. Paste into another terminal:
+Allmine runs at {url}, and ada has scheduled a stream. {"Or paste" if page else "Paste"} into \
+another terminal:
 
 1. Log in
 

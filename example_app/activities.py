@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from example_app.database import Stream, database
 from flask_allmine_liveactivity import LiveActivity, StreamNotFound, StreamState
 
@@ -26,3 +28,13 @@ def guard(stream_id: str, user_id: str) -> StreamState | None:
     if stream is None:
         raise StreamNotFound
     return ENDED.get(stream.status)
+
+
+@live_activity.content_state
+def content_state(stream_id: str, state: StreamState) -> dict[str, Any] | None:
+    """What the activity shows at the end, in the keys of the app's ``ContentState``."""
+    with database() as session:
+        stream = session.get(Stream, stream_id)
+    if stream is None:
+        return None
+    return {"status": state.value, "startsAt": stream.starts_at}

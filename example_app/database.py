@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from bson import ObjectId
@@ -10,7 +11,9 @@ from sqlalchemy import ForeignKey, create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 from werkzeug.security import generate_password_hash
 
-PEOPLE = {"ada": "lovelace", "grace": "hopper"}
+PEOPLE = {"ada": "lovelace", "grace": "hopper", "alan": "turing", "mary": "jackson"}
+
+IN_HALF_AN_HOUR = 1800.0
 
 
 class Base(DeclarativeBase):
@@ -33,6 +36,8 @@ class Stream(Base):
     title: Mapped[str]
     host: Mapped[str] = mapped_column(ForeignKey("users.username"))
     status: Mapped[str] = mapped_column(default="scheduled")
+    starts_at: Mapped[float] = mapped_column(default=lambda: time.time() + IN_HALF_AN_HOUR)
+    """Seconds since the epoch."""
 
 
 def open_database(app: Flask) -> None:

@@ -98,6 +98,11 @@ class LiveActivity:
             check_push(settings)
         else:
             adopt_push(push, settings)
+        if settings.simulator_ui:
+            # Here, for the simulator is nothing that a production server should load.
+            from flask_allmine_liveactivity.simulated import mount_simulator
+
+            push = mount_simulator(app, settings)
         installation = Installation(
             app,
             settings,

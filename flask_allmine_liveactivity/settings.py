@@ -68,6 +68,7 @@ class Settings:
     token_pattern: re.Pattern[str]
     max_sessions_per_user: int | None
     allow_any_stream: bool
+    simulator_ui: bool
 
 
 def read_settings(config: Mapping[str, Any], *, push_given: bool, lenient: bool) -> Settings:
@@ -82,6 +83,7 @@ def read_settings(config: Mapping[str, Any], *, push_given: bool, lenient: bool)
         ConfigurationError: A key is unknown, missing, of the wrong type or out of bounds.
     """
     reader = _Reader(config)
+    simulator_ui = _read_simulator_ui(reader, push_given=push_given, lenient=lenient)
     apns = _read_apns(reader, needed=not push_given)
     lifetime = reader.duration("SESSION_LIFETIME", 12 * 3600.0, least=1.0)
     ttl = reader.duration("STREAM_TTL", max(24 * 3600.0, lifetime), least=1.0)
@@ -112,6 +114,7 @@ def read_settings(config: Mapping[str, Any], *, push_given: bool, lenient: bool)
             else reader.count("MAX_SESSIONS_PER_USER", 100, most=1_000_000)
         ),
         allow_any_stream=reader.flag("ALLOW_ANY_STREAM"),
+        simulator_ui=simulator_ui,
     )
     reader.refuse_unknown()
     if settings.delivery == "celery" and settings.storage_uri is None:
@@ -120,6 +123,29 @@ def read_settings(config: Mapping[str, Any], *, push_given: bool, lenient: bool)
             "a file on one: set LIVE_ACTIVITY_STORAGE_URI, for example 'mongodb://host/db'."
         )
     return settings
+
+
+def _read_simulator_ui(reader: _Reader, *, push_given: bool, lenient: bool) -> bool:
+    name = PREFIX + "SIMULATOR_UI"
+    if not reader.flag("SIMULATOR_UI"):
+        return False
+    if not lenient:
+        raise ConfigurationError(
+            f"{name} is for development only: it lets whoever is on this machine act as any user. "
+            "Remove it here, or run in debug mode: `flask run --debug`, or FLASK_DEBUG=1."
+        )
+    ways = [PREFIX + key for key in ("PUSH", *_APNS_REQUIRED) if reader.get(key, None) is not None]
+    if push_given or ways:
+        raise ConfigurationError(
+            f"{name} pushes to the phones on its page, and {', '.join(ways) or 'push='} elsewhere: "
+            "remove the one or the other."
+        )
+    if reader.get("DELIVERY", "thread") not in ("thread", "inline"):
+        raise ConfigurationError(
+            f"{name}: the phones are in the memory of the web process, so it must deliver itself. "
+            f"Set {PREFIX}DELIVERY to 'thread' or 'inline'."
+        )
+    return True
 
 
 def dismiss_after_of(value: Any, name: str) -> float | None:

@@ -1,0 +1,200 @@
+"""Apple, the phones and the page, as one thing to hold."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Flask
+
+from flask_allmine_liveactivity.simulator.apns import LocalApns
+from flask_allmine_liveactivity.simulator.page.answers import AS_USUAL, CHOICES
+from flask_allmine_liveactivity.simulator.page.console import Console
+from flask_allmine_liveactivity.simulator.page.feed import Feed
+from flask_allmine_liveactivity.simulator.page.routes import make_blueprint
+from flask_allmine_liveactivity.simulator.page.user import User
+from flask_allmine_liveactivity.simulator.page.view import Owners, phone_view, push_view
+from flask_allmine_liveactivity.simulator.phones import (
+    Backend,
+    ContentState,
+    LogInFailed,
+    Phone,
+    Phones,
+)
+from flask_allmine_liveactivity.simulator.received import Received
+
+URL_PREFIX = "/live-activity-simulator"
+
+MODELS = ("iPhone 17 Pro", "iPhone 16", "iPhone 15 Pro Max")
+
+
+class Simulator:
+    """A local APNs, the phones behind it, and the page that shows them.
+
+        simulator = Simulator(console=HttpConsole("ada", "lovelace"))
+        simulator.start()
+        app.config.update(simulator.settings)
+        simulator.mount(app)
+
+    Args:
+        console: What the page's console acts through; ``None``: it has none.
+        content_state: The app's ``ContentState``; ``None``: anything decodes.
+        bundle_id: Of the app.
+        on_push: Called with each push, as ``LocalApns`` does.
+    """
+
+    def __init__(
+        self,
+        *,
+        console: Console | None = None,
+        content_state: ContentState | None = None,
+        bundle_id: str = "com.example.allmine",
+        on_push: Callable[[Received], None] | None = None,
+    ) -> None:
+        self.console = console
+        self.feed = Feed()
+        self.phones = Phones(bundle_id=bundle_id, content_state=content_state)
+        self.phones.on_change = self._on_change
+        self.apns = LocalApns(
+            bundle_id=bundle_id, devices=self.phones, on_push=self._on_push, keep=1000
+        )
+        self.answer = AS_USUAL
+        """The name of what Apple answers."""
+        self._also = on_push
+        self._owners = Owners(self.phones)
+        self._users: dict[str, User] = {}
+        self._backends: dict[str, Backend] = {}
+        self._lock = threading.Lock()
+        self._started = False
+
+    # Its life
+
+    def start(self) -> None:
+        """Let Apple listen. To start what runs does nothing."""
+        with self._lock:
+            if not self._started:
+                self.apns.start()
+                self._started = True
+
+    def stop(self) -> None:
+        """Let Apple go, and all who watch."""
+        with self._lock:
+            self.feed.close()
+            self.apns.stop()
+            self._started = False
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """For ``app.config.update(...)``: push to the local APNs, which must have been started."""
+        return self.apns.settings
+
+    def mount(self, app: Flask) -> Blueprint:
+        """Serve the page on an app, at ``/live-activity-simulator/``.
+
+        Raises:
+            RuntimeError: The app neither is in debug or testing mode, nor pushes to this
+                simulator: it may be in production.
+        """
+        if not self.may_serve(app):
+            raise RuntimeError(
+                "The simulator is mounted only in development: set FLASK_DEBUG=1 (or "
+                "`flask run --debug`), or let the app push to it: app.config.update("
+                "simulator.settings)."
+            )
+        blueprint = make_blueprint(self)
+        app.register_blueprint(blueprint, url_prefix=URL_PREFIX)
+        return blueprint
+
+    def may_serve(self, app: Flask) -> bool:
+        """Whether an app is surely not in production.
+
+        It is in debug or testing mode, or pushes to this very simulator, which no phone of a
+        customer's is behind.
+        """
+        if app.debug or app.testing:
+            return True
+        return self._started and app.config.get("LIVE_ACTIVITY_APNS_SERVER") == self.apns.url
+
+    # Phones
+
+    def add_phone(self, name: str, backend: Backend, user: User | None = None) -> Phone:
+        """Put another phone on the desk, and log its user in.
+
+        Args:
+            name: Such as ``"Ada's iPhone"``.
+            backend: The host, as the phone reaches it.
+            user: ``None``: nobody has logged in yet.
+        """
+        number = len(self.phones.all)
+        phone = self.phones.add(
+            name, model=MODELS[number % len(MODELS)], phone_id=f"iphone-{number + 1}"
+        )
+        self._backends[phone.id] = backend
+        if user is not None:
+            self.log_in(phone, user)
+        self.feed.changed()
+        return phone
+
+    def log_in(self, phone: Phone, user: User) -> None:
+        """Log a user in on a phone.
+
+        Raises:
+            LogInFailed: The phone is offline, or the host says no.
+            OSError: The host does not answer.
+        """
+        phone.log_in(self._backends[phone.id], user.username, user.password)
+        self._users[phone.id] = user
+        self.feed.changed()
+
+    def log_in_again(self, phone: Phone) -> None:
+        """Who was logged in last logs in again, where the phone can reach the host."""
+        user = self._users.get(phone.id)
+        if user is not None:
+            with contextlib.suppress(LogInFailed, OSError):
+                self.log_in(phone, user)
+
+    # Apple
+
+    def set_apple_up(self, up: bool) -> None:
+        """Let Apple be gone, or be there again: connections cut and refused, and served again."""
+        if up:
+            self.apns.come_back()
+        else:
+            self.start()
+            self.apns.go_down()
+        self.feed.changed()
+
+    def tell_apple(self, name: str) -> None:
+        """Answer every push so from now on.
+
+        Args:
+            name: One of ``CHOICES``.
+        """
+        self.apns.answer_all(CHOICES[name].answer())
+        self.answer = name
+        self.feed.changed()
+
+    # What is seen
+
+    def view(self) -> dict[str, Any]:
+        """The state of everything but the pushes, as JSON."""
+        # Read first: what changes while this is built is told once more.
+        version = self.feed.version
+        pushes = self.feed.pushes_after(0)
+        return {
+            "version": version,
+            "oldestPush": pushes[0]["id"] if pushes else None,
+            "apple": {"up": not self.apns.is_down, "answer": self.answer},
+            "phones": [phone_view(phone) for phone in self.phones.all],
+        }
+
+    def _on_change(self, phone: Phone) -> None:
+        self._owners.learn(phone)
+        self.feed.changed()
+
+    def _on_push(self, push: Received) -> None:
+        self.feed.add(push_view(push, self._owners.of(push.token)))
+        if self._also is not None:
+            self._also(push)

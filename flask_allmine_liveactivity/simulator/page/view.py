@@ -1,0 +1,129 @@
+"""What the page shows, as JSON. Of tokens and keys it shows fingerprints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flask_allmine_liveactivity.simulator.phones import Activity, Event, Phone, Phones
+from flask_allmine_liveactivity.simulator.received import Received
+from flask_allmine_liveactivity.simulator.request import DEVICE_PATH, fingerprint
+
+_LATEST_EVENTS = 30
+
+Owner = Mapping[str, Any]
+"""Of a token: the phone, and the stream that its activity is of."""
+
+
+class Owners:
+    """Whose a token is, or was: a push to one that has rotated is still a push to its phone."""
+
+    def __init__(self, phones: Phones) -> None:
+        self._phones = phones
+        self._by_fingerprint: dict[str, Owner] = {}
+
+    def learn(self, phone: Phone) -> None:
+        """Remember the tokens that a phone has now."""
+        about = {"phoneId": phone.id, "phone": phone.name}
+        if phone.push_to_start_token is not None:
+            self._by_fingerprint[fingerprint(phone.push_to_start_token)] = about
+        for activity in phone.activities:
+            if activity.token is not None:
+                stream = {"streamId": activity.stream_id, "title": activity.attributes.get("title")}
+                self._by_fingerprint[fingerprint(activity.token)] = {**about, **stream}
+
+    def of(self, token: str) -> Owner:
+        """The owner of a token; empty where no phone here has had it."""
+        mark = fingerprint(token)
+        if mark not in self._by_fingerprint:
+            for phone in self._phones.all:
+                self.learn(phone)
+        return self._by_fingerprint.get(mark, {})
+
+
+def phone_view(phone: Phone) -> dict[str, Any]:
+    """A phone, its lock screen, and what it saw last."""
+    return {
+        "id": phone.id,
+        "name": phone.name,
+        "model": phone.model,
+        "osVersion": ".".join(map(str, phone.os_version)),
+        "user": phone.username,
+        "flightMode": phone.flight_mode,
+        "installed": phone.has_app,
+        "missed": phone.missed_registrations,
+        "activities": [_activity_view(activity) for activity in phone.lock_screen],
+        "alert": _latest_alert(phone.log),
+        "log": [
+            {"at": event.at, "kind": event.kind, "text": event.text}
+            for event in phone.log[-_LATEST_EVENTS:]
+        ],
+    }
+
+
+def _activity_view(activity: Activity) -> dict[str, Any]:
+    return {
+        "id": activity.id,
+        "streamId": activity.stream_id,
+        "state": activity.state,
+        "attributes": dict(activity.attributes),
+        "contentState": dict(activity.content_state),
+        "startedAt": activity.started_at,
+        "staleAt": activity.stale_date,
+        "endedAt": activity.ended_at,
+        "dismissesAt": activity.dismisses_at,
+        "token": fingerprint(activity.token) if activity.token else None,
+    }
+
+
+def _latest_alert(log: Iterable[Event]) -> dict[str, Any] | None:
+    latest = next((event for event in reversed(list(log)) if event.kind == "alert"), None)
+    if latest is None:
+        return None
+    aps = (latest.payload or {}).get("aps")
+    alert = aps.get("alert") if isinstance(aps, dict) else None
+    words = alert if isinstance(alert, dict) else {"body": alert}
+    return {
+        "at": latest.at,
+        "title": _text(words.get("title")) or "Allmine",
+        "body": _text(words.get("body")) or latest.text,
+    }
+
+
+def _text(words: object) -> str | None:
+    """An alert's title or body; of a localised one its key."""
+    if isinstance(words, dict):
+        words = words.get("loc-key")
+    return words if isinstance(words, str) else None
+
+
+def push_view(push: Received, owner: Owner) -> dict[str, Any]:
+    """A push, and what was answered."""
+    return {
+        "at": push.at,
+        "to": {"token": fingerprint(push.token) if push.token else None, **owner},
+        "event": push.event if isinstance(push.event, str) else None,
+        "path": _path(push.path),
+        "headers": {name: _header(name, push) for name in push.headers},
+        "payload": push.payload,
+        "bytes": len(push.body),
+        "status": push.status,
+        "reason": push.reason,
+        "why": push.why,
+        "source": push.source,
+        "fault": push.fault,
+        "apnsId": push.apns_id,
+        "problems": list(push.problems),
+    }
+
+
+def _header(name: str, push: Received) -> str:
+    if name == "authorization":
+        return f"bearer <{fingerprint(push.provider_token or push.headers[name])}>"
+    return push.headers[name]
+
+
+def _path(path: str) -> str:
+    if path.startswith(DEVICE_PATH):
+        return f"{DEVICE_PATH}<{fingerprint(path.removeprefix(DEVICE_PATH))}>"
+    return path
