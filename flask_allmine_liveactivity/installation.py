@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,13 +16,14 @@ from flask import Flask, current_app
 from flask_allmine_liveactivity.announcement import announcement_of_end, canonical_stream_id
 from flask_allmine_liveactivity.delivery import Delivery
 from flask_allmine_liveactivity.dispatch.base import Dispatch
+from flask_allmine_liveactivity.dispatch.inline import InlineDispatch
 from flask_allmine_liveactivity.errors import ConfigurationError, PayloadTooLarge
 from flask_allmine_liveactivity.fanout import Policy
 from flask_allmine_liveactivity.host import HostCallbacks
 from flask_allmine_liveactivity.model import Announcement, DeliveryReport, StreamEvent, StreamState
 from flask_allmine_liveactivity.parts import adopt_push, open_push, open_storage
 from flask_allmine_liveactivity.push.base import PushBackend
-from flask_allmine_liveactivity.registration import Answer, Claimant, register
+from flask_allmine_liveactivity.registration import Answer, Claimant, MissingEnd, register
 from flask_allmine_liveactivity.settings import Settings, dismiss_after_of
 from flask_allmine_liveactivity.storage.base import Storage
 
@@ -74,14 +76,21 @@ class Installation:
         self._given_push = push
         self._lock = threading.Lock()
         self._parts: dict[int, Parts] = {}
+        self._stand_ins: list[Parts] = []
         self._start_again_at = 0.0
-        self.dispatch = dispatch(lambda: self.parts.delivery)
+        self._dispatch = dispatch(lambda: self._own_parts.delivery)
 
     # --- parts -------------------------------------------------------------------------------
 
     @property
     def parts(self) -> Parts:
-        """This process's parts, built at first use.
+        """This process's parts, built at first use; or those that stand in for them."""
+        stand_ins = self._stand_ins
+        return stand_ins[-1] if stand_ins else self._own_parts
+
+    @property
+    def _own_parts(self) -> Parts:
+        """As the settings say.
 
         A preloading server forks after ``init_app``. What the parent has opened is kept, unused:
         to close it here would close it there.
@@ -102,6 +111,11 @@ class Installation:
             if self._given_push is None
             else adopt_push(self._given_push, settings)
         )
+        return self.parts_of(storage, push)
+
+    def parts_of(self, storage: Storage, push: PushBackend) -> Parts:
+        """A storage and a push backend, and delivery between them as the settings say."""
+        settings = self.settings
         policy = Policy(
             lease=settings.lease,
             batch_size=settings.batch_size,
@@ -109,6 +123,26 @@ class Installation:
         )
         # Looked up at each call: a host's tests may turn the clock.
         return Parts(storage, push, Delivery(storage, push, policy, clock=lambda: time.time()))
+
+    @property
+    def dispatch(self) -> Dispatch:
+        """Who runs delivery."""
+        if self._stand_ins:
+            return InlineDispatch(lambda: self.parts.delivery)
+        return self._dispatch
+
+    @contextlib.contextmanager
+    def standing_in(self, parts: Parts) -> Iterator[None]:
+        """Within the ``with`` block use these, and deliver inline, whatever was configured.
+
+        For tests; see ``flask_allmine_liveactivity.testing``. Nothing that is configured is
+        opened for it, closed or told. In a block within a block the inner one counts.
+        """
+        self._stand_ins = [*self._stand_ins, parts]
+        try:
+            yield
+        finally:
+            self._stand_ins = [other for other in self._stand_ins if other is not parts]
 
     @property
     def storage(self) -> Storage:
@@ -122,7 +156,7 @@ class Installation:
 
     def close(self) -> None:
         """Stop delivering in this process, and close what was opened for it."""
-        self.dispatch.close()
+        self._dispatch.close()
         parts = self._parts.pop(os.getpid(), None)
         if parts is not None:
             if self._given_push is None and parts.push is not self.settings.push:
@@ -230,6 +264,7 @@ class Installation:
         """Register a phone's session, and have it told at once where its stream has ended."""
         stream_id = self.stream_id(stream_id)
         ended = self._ask_guard(stream_id, user_id)
+        missing_end = None if ended is None else self._missing_end(stream_id, user_id)
         answer = register(
             self.storage,
             Claimant(
@@ -242,7 +277,7 @@ class Installation:
             now=time.time(),
             lifetime=self.settings.session_lifetime,
             max_per_user=self.settings.max_sessions_per_user,
-            ended_already=None if ended is None else lambda: self._repair(stream_id, ended),
+            missing_end=missing_end,
         )
         if answer is Answer.LATE:
             self.dispatch.wake(stream_id)
@@ -257,6 +292,21 @@ class Installation:
                 "@live_activity.stream_guard, or set LIVE_ACTIVITY_ALLOW_ANY_STREAM = True."
             )
         return None
+
+    def _missing_end(self, stream_id: str, user_id: str) -> MissingEnd | None:
+        """The host has said that a stream is over; perhaps it failed to say so in time.
+
+        It is asked once more, after the event was read. What it said before may be from before
+        the stream was scheduled again, and to announce that end would end what has not ended; now
+        a reopen after its answer shows in the event's revision.
+        """
+        event = self.storage.event(stream_id)
+        if event is not None and event.event is not None:
+            return None
+        state = self._ask_guard(stream_id, user_id)
+        if state is None:
+            return None
+        return MissingEnd(self._repair(stream_id, state), event.revision if event else 0)
 
     def _repair(self, stream_id: str, state: StreamState) -> Announcement:
         """What to tell where the host knows of an end that nobody has announced."""

@@ -8,7 +8,7 @@ other, in every interleaving.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -30,6 +30,15 @@ class Answer(StrEnum):
     CONFLICT = "conflict"
     """Another user holds the token or the activity, or it belongs to another stream."""
     TOO_MANY = "too many"
+
+
+@dataclass(frozen=True, slots=True)
+class MissingEnd:
+    """An end of which the host knows, and that nobody has announced."""
+
+    announcement: Announcement
+    revision: int
+    """Of the stream's event before the host was asked; 0: there was none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +77,7 @@ def register(
     now: float,
     lifetime: float,
     max_per_user: int | None,
-    ended_already: Callable[[], Announcement] | None = None,
+    missing_end: MissingEnd | None = None,
 ) -> Answer:
     """Store a phone's session, and learn whether its stream has ended.
 
@@ -78,8 +87,8 @@ def register(
         now: The time.
         lifetime: How long a session may live, in seconds.
         max_per_user: How many sessions a user may have; ``None``: as many as he likes.
-        ended_already: Where the host knows that the stream has ended: what is to be told if
-            nobody has announced it yet.
+        missing_end: To be announced as well, unless the stream has been announced or scheduled
+            again since the host was asked.
 
     Raises:
         StorageUnavailable: Nothing may have been stored; the phone tries again.
@@ -87,8 +96,8 @@ def register(
     session = claimant.session(now, lifetime)
     full = not _has_room(storage, claimant.user_id, now, max_per_user)
     outcome = storage.register(session, lambda met: resolve(session, met, now, full=full)).outcome
-    if ended_already is not None:
-        storage.announce(ended_already(), now, only_if_none=True)
+    if missing_end is not None:
+        storage.announce(missing_end.announcement, now, only_at=missing_end.revision)
     if outcome is Outcome.FULL:
         return Answer.TOO_MANY
     if outcome is Outcome.CONFLICT:

@@ -115,6 +115,18 @@ NOTHING_TO_TELL: Mapping[str, Any] = {
 }
 
 
+def never_ended(stream_id: str, now: float) -> StreamEvent:
+    """What a reopen writes of a stream that had no event."""
+    return StreamEvent(
+        stream_id=stream_id,
+        revision=1,
+        timestamp=0,
+        expires_at=now,
+        touch=0,
+        **NOTHING_TO_TELL,
+    )
+
+
 def revived_fields(now: float) -> dict[str, Any]:
     """What makes a dead session one that has not been told yet, by column."""
     return {
@@ -169,14 +181,15 @@ class Storage(ABC):
 
     @abstractmethod
     def announce(
-        self, announcement: Announcement, now: float, *, only_if_none: bool = False
+        self, announcement: Announcement, now: float, *, only_at: int | None = None
     ) -> StreamEvent:
         """Write the latest thing to be told of a stream, as ``next_event`` decides, atomically.
 
         Args:
             announcement: What is to be told.
             now: The time.
-            only_if_none: Leave an event that stands already as it is, and return it.
+            only_at: Write only where the event stands at this revision, 0 or none being where it
+                does not stand at all; otherwise leave it as it is, and return it.
         """
 
     @abstractmethod
@@ -239,8 +252,12 @@ class Storage(ABC):
         """Lift the hold of a stream, or of all: due now. Returns how many were held."""
 
     @abstractmethod
-    def reopen(self, stream_id: str, now: float) -> StreamEvent | None:
-        """Forget a stream's end: nothing to tell, the revision one higher."""
+    def reopen(self, stream_id: str, now: float) -> StreamEvent:
+        """Forget a stream's end: nothing to tell, the revision one higher.
+
+        Where there is no event, ``never_ended`` is written: a revision to be seen by whoever is
+        about to announce an end of which he learned before.
+        """
 
     @abstractmethod
     def revive(self, stream_id: str | None, now: float) -> dict[str, int]:

@@ -23,6 +23,7 @@ from flask_allmine_liveactivity.storage.base import (
     Resolution,
     Resolve,
     Storage,
+    never_ended,
 )
 
 
@@ -98,11 +99,11 @@ class MemoryStorage(Storage):
         return len(ids)
 
     def announce(
-        self, announcement: Announcement, now: float, *, only_if_none: bool = False
+        self, announcement: Announcement, now: float, *, only_at: int | None = None
     ) -> StreamEvent:
         with self._lock:
             current = self._events.get(announcement.stream_id)
-            if only_if_none and current is not None and current.event is not None:
+            if only_at is not None and current is not None and current.revision != only_at:
                 return current
             # A copy: the caller's content may change later, and what was announced may not.
             event = copy.deepcopy(next_event(current, announcement, now))
@@ -227,16 +228,18 @@ class MemoryStorage(Storage):
                 )
             return len(held)
 
-    def reopen(self, stream_id: str, now: float) -> StreamEvent | None:
+    def reopen(self, stream_id: str, now: float) -> StreamEvent:
         with self._lock:
             current = self._events.get(stream_id)
-            if current is None:
-                return None
-            self._events[stream_id] = reopened = replace(
-                current,
-                revision=current.revision + 1,
-                touch=current.touch + 1,
-                **NOTHING_TO_TELL,
+            self._events[stream_id] = reopened = (
+                never_ended(stream_id, now)
+                if current is None
+                else replace(
+                    current,
+                    revision=current.revision + 1,
+                    touch=current.touch + 1,
+                    **NOTHING_TO_TELL,
+                )
             )
             return reopened
 

@@ -110,6 +110,30 @@ def test_a_state_from_the_guard_announces_anew_after_a_reopen(host: Host) -> Non
     assert host.told == [TOKEN]
 
 
+@pytest.mark.parametrize("before", [None, "cancelled"])
+@pytest.mark.parametrize("answers", [1, 2])
+def test_a_stream_that_is_scheduled_again_as_the_guard_answers_does_not_end(
+    host: Host, answers: int, before: str | None
+) -> None:
+    asked = 0
+
+    def guard(stream_id: str, user_id: str) -> str | None:
+        nonlocal asked
+        asked += 1
+        if asked == answers:  # another process does so, right after it has read the state
+            host.live_activity.reopen_stream(stream_id)
+        return "cancelled" if asked <= answers else None
+
+    if before is not None:
+        host.end(before)
+        with host.app.app_context():
+            host.live_activity.reopen_stream(STREAM)
+    host.guard = guard
+    assert host.register().status_code == 200
+    host.deliver()
+    assert (host.told, host.state()) == ([], None)
+
+
 def test_a_state_from_the_guard_is_announced_also_at_another_users_token(host: Host) -> None:
     host.register("alice")
     host.guard = lambda stream_id, user_id: "ready"

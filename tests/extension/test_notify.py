@@ -23,7 +23,7 @@ from flask_allmine_liveactivity import (
     notify_stream_state,
 )
 
-from .apps import OTHER_STREAM, STREAM, TOKEN, installation, register, told, until
+from .apps import STREAM, TOKEN, installation, register, told, until
 
 Make = Callable[..., Flask]
 
@@ -401,11 +401,11 @@ def test_reopening_takes_an_object_id(app: Flask, reopen: Callable[..., None]) -
     assert event_of(app).event is None
 
 
-def test_reopening_what_has_not_ended_changes_nothing(
-    app: Flask, reopen: Callable[..., None]
-) -> None:
-    reopen(OTHER_STREAM)
-    assert event_of(app, OTHER_STREAM) is None
+def test_reopening_what_has_not_ended_ends_nothing(app: Flask, reopen: Callable[..., None]) -> None:
+    register(app)
+    reopen()
+    installation(app).parts.delivery.run()
+    assert (event_of(app).event, told(app)) == (None, [])
 
 
 def test_reopening_a_bad_id_is_a_value_error(reopen: Callable[..., None]) -> None:

@@ -37,6 +37,7 @@ from flask_allmine_liveactivity.storage.base import (
     Storage,
     changed_fields,
     grouped,
+    never_ended,
     revived_fields,
     settled_fields,
 )
@@ -182,14 +183,14 @@ class MongoStorage(Storage):
     # --- events ------------------------------------------------------------------------------
 
     def announce(
-        self, announcement: Announcement, now: float, *, only_if_none: bool = False
+        self, announcement: Announcement, now: float, *, only_at: int | None = None
     ) -> StreamEvent:
         stream_id = announcement.stream_id
         with self._ready():
             for _ in tries():
                 row = self._events.find_one({"_id": stream_id})
                 current = event_of(row) if row else None
-                if only_if_none and current is not None and current.event is not None:
+                if only_at is not None and current is not None and current.revision != only_at:
                     return current
                 event = next_event(current, announcement, now)
                 if current is None:
@@ -269,14 +270,21 @@ class MongoStorage(Storage):
         with self._ready():
             return self._events.update_many(held, {"$set": lifted}).matched_count
 
-    def reopen(self, stream_id: str, now: float) -> StreamEvent | None:
+    def reopen(self, stream_id: str, now: float) -> StreamEvent:
         with self._ready():
-            row = self._events.find_one_and_update(
-                {"_id": stream_id},
-                {"$set": dict(NOTHING_TO_TELL), "$inc": {"revision": 1, "touch": 1}},
-                return_document=ReturnDocument.AFTER,
-            )
-        return event_of(row) if row else None
+            for _ in tries():
+                row = self._events.find_one_and_update(
+                    {"_id": stream_id},
+                    {"$set": dict(NOTHING_TO_TELL), "$inc": {"revision": 1, "touch": 1}},
+                    return_document=ReturnDocument.AFTER,
+                )
+                if row is not None:
+                    return event_of(row)
+                event = never_ended(stream_id, now)
+                with contextlib.suppress(DuplicateKeyError):
+                    self._events.insert_one(document_of(event))
+                    return event
+        raise contended()
 
     # --- delivering --------------------------------------------------------------------------
 

@@ -36,6 +36,7 @@ from flask_allmine_liveactivity.storage.base import (
     Storage,
     as_row,
     grouped,
+    never_ended,
     revived_fields,
     settled_fields,
 )
@@ -123,12 +124,12 @@ class SQLStorage(Storage):
     # --- events ------------------------------------------------------------------------------
 
     def announce(
-        self, announcement: Announcement, now: float, *, only_if_none: bool = False
+        self, announcement: Announcement, now: float, *, only_at: int | None = None
     ) -> StreamEvent:
         def work(connection: Connection) -> StreamEvent:
             row = connection.execute(the_event(announcement.stream_id).with_for_update()).first()
             current = event_of(row) if row else None
-            if only_if_none and current is not None and current.event is not None:
+            if only_at is not None and current is not None and current.revision != only_at:
                 return current
             event = next_event(current, announcement, now)
             if current is None:
@@ -206,7 +207,7 @@ class SQLStorage(Storage):
             statement = statement.where(of_event(stream_id))
         return self._change(statement.values(held_reason=None, held_since=None, due_at=now))
 
-    def reopen(self, stream_id: str, now: float) -> StreamEvent | None:
+    def reopen(self, stream_id: str, now: float) -> StreamEvent:
         reopened = (
             update(events)
             .where(of_event(stream_id))
@@ -217,9 +218,9 @@ class SQLStorage(Storage):
             )
         )
 
-        def work(connection: Connection) -> StreamEvent | None:
+        def work(connection: Connection) -> StreamEvent:
             if connection.execute(reopened).rowcount == 0:
-                return None
+                connection.execute(insert(events), as_row(never_ended(stream_id, now)))
             return event_of(connection.execute(the_event(stream_id)).one())
 
         return self._write(work)
