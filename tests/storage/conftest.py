@@ -9,26 +9,6 @@ from pathlib import Path
 import pytest
 import services
 
-# Modules whose assertions pytest is to explain, though they are no test files themselves.
-pytest.register_assert_rewrite(
-    *[
-        f"storage.{name}"
-        for name in (
-            "administering",
-            "announcing",
-            "claiming",
-            "concurrency",
-            "exactness",
-            "interleaving",
-            "records",
-            "registering",
-            "registering_by_the_rule",
-            "resting",
-            "settling",
-        )
-    ]
-)
-
 
 @pytest.fixture(scope="session")
 def postgresql_uri() -> Iterator[str]:

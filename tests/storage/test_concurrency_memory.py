@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from flask_allmine_liveactivity.storage.base import Storage
-from storage.concurrency import ThreadConcurrency
+from flask_allmine_liveactivity.testing import ThreadConcurrency
 from storage.opening import open_storage
 
 

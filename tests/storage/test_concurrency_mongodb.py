@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
 from flask_allmine_liveactivity.model import NEVER
 from flask_allmine_liveactivity.storage.base import Storage
-from storage.concurrency import ProcessConcurrency, ThreadConcurrency
+from flask_allmine_liveactivity.testing import ProcessConcurrency, ThreadConcurrency
 from storage.opening import open_storage
 
 
 @pytest.fixture
-def uri(mongodb_uri: str) -> str:
-    return mongodb_uri
+def reopen(mongodb_uri: str) -> Callable[[], Storage]:
+    return partial(open_storage, mongodb_uri)
 
 
 @pytest.fixture
-def storage(uri: str) -> Iterator[Storage]:
-    storage = open_storage(uri)
+def storage(reopen: Callable[[], Storage]) -> Iterator[Storage]:
+    storage = reopen()
     storage.purge(NEVER)
     yield storage
     storage.close()

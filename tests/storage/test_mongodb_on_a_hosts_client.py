@@ -15,7 +15,7 @@ from flask_allmine_liveactivity.model import Session, SessionStatus
 from flask_allmine_liveactivity.registration import Answer, Claimant, register, resolve
 from flask_allmine_liveactivity.storage.base import Outcome, Resolution, Storage
 from flask_allmine_liveactivity.storage.mongodb import MongoStorage
-from storage.records import (
+from flask_allmine_liveactivity.testing.storage_contract.records import (
     LEASE,
     NOW,
     OTHER_STREAM,

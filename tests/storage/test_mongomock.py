@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flask_allmine_liveactivity.storage.base import Storage
-from storage.contract import StorageContract
+from flask_allmine_liveactivity.testing import StorageContract
 from storage.opening import open_storage
 
 pytest.importorskip("mongomock")

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, create_engine
 
 from flask_allmine_liveactivity.storage.base import Storage
-from storage.contract import StorageContract
+from flask_allmine_liveactivity.testing import StorageContract
 from storage.opening import empty_tables, open_storage
 
 

@@ -12,10 +12,11 @@ import pytest
 import services
 
 from flask_allmine_liveactivity.storage.base import Storage
-from storage import actors
-from storage.concurrency import stop
+from flask_allmine_liveactivity.testing.storage_contract import actors
+from flask_allmine_liveactivity.testing.storage_contract.concurrency import stop
+from flask_allmine_liveactivity.testing.storage_contract.records import keep
 from storage.opening import open_storage
-from storage.records import keep
+from storage.preparing import prepare_each
 
 PROCESSES = 8
 ROUNDS = 4
@@ -48,8 +49,7 @@ def test_eight_processes_prepare_one_fresh_database_at_once(fresh_uris: list[str
     spawn = multiprocessing.get_context("spawn")
     told, start = spawn.Queue(), spawn.Barrier(PROCESSES)
     processes = [
-        spawn.Process(target=actors.prepare_each, args=(fresh_uris, start, told))
-        for _ in range(PROCESSES)
+        spawn.Process(target=prepare_each, args=(fresh_uris, start, told)) for _ in range(PROCESSES)
     ]
     for process in processes:
         process.start()

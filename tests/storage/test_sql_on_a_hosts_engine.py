@@ -15,8 +15,13 @@ from flask_allmine_liveactivity.errors import ConfigurationError, StorageUnavail
 from flask_allmine_liveactivity.model import SessionStatus
 from flask_allmine_liveactivity.storage.base import Outcome, Resolution
 from flask_allmine_liveactivity.storage.sql import SQLStorage
-from storage.actors import Crowd, arrive, at_once, claim_all
-from storage.records import (
+from flask_allmine_liveactivity.testing.storage_contract.actors import (
+    Crowd,
+    arrive,
+    at_once,
+    claim_all,
+)
+from flask_allmine_liveactivity.testing.storage_contract.records import (
     NOW,
     STREAM,
     an_announcement,

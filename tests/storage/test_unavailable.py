@@ -15,8 +15,7 @@ from sqlalchemy import create_engine, text
 from flask_allmine_liveactivity.errors import StorageUnavailable
 from flask_allmine_liveactivity.model import NEVER, Session, StreamEvent, next_event
 from flask_allmine_liveactivity.storage.base import Outcome, Resolution, Storage
-from storage.opening import open_storage
-from storage.records import (
+from flask_allmine_liveactivity.testing.storage_contract.records import (
     NOW,
     STREAM,
     a_session,
@@ -27,6 +26,7 @@ from storage.records import (
     later,
     take,
 )
+from storage.opening import open_storage
 
 TOKEN = "5ec7e7" * 10
 

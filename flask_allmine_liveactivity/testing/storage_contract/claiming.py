@@ -8,7 +8,7 @@ import pytest
 
 from flask_allmine_liveactivity.model import SessionStatus
 from flask_allmine_liveactivity.storage.base import Storage
-from storage.records import (
+from flask_allmine_liveactivity.testing.storage_contract.records import (
     LEASE,
     NOW,
     OTHER_STREAM,

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from flask_allmine_liveactivity.model import Session, SessionStatus
-from flask_allmine_liveactivity.registration import Answer, Claimant, register
+from flask_allmine_liveactivity.registration import Answer, Claimant, MissingEnd, register
 from flask_allmine_liveactivity.storage.base import Storage
-from storage.records import (
+from flask_allmine_liveactivity.testing.storage_contract.records import (
     HOUR,
     NOW,
     OTHER_STREAM,
@@ -90,7 +90,7 @@ class RegisteringByTheRule:
             now=NOW,
             lifetime=LIFETIME,
             max_per_user=None,
-            ended_already=an_announcement,
+            missing_end=MissingEnd(an_announcement(), 0),
         )
         assert answer is Answer.LATE
         assert the_event(storage).due_at == NOW

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import threading
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from flask_allmine_liveactivity.model import NEVER, Session, SessionStatus
+from flask_allmine_liveactivity.model import NEVER, SessionStatus
 from flask_allmine_liveactivity.registration import Claimant
-from flask_allmine_liveactivity.storage.base import Outcome, Resolution, Storage
-from storage import actors
-from storage.actors import STREAMS, Crowd, announce_often, arrive, at_once, deliver, sign_up
-from storage.records import (
+from flask_allmine_liveactivity.storage.base import Storage
+from flask_allmine_liveactivity.testing.storage_contract import actors
+from flask_allmine_liveactivity.testing.storage_contract.actors import (
+    STREAMS,
+    Crowd,
+    announce_often,
+    arrive,
+    at_once,
+    deliver,
+    sign_up,
+)
+from flask_allmine_liveactivity.testing.storage_contract.records import (
     HOUR,
+    LEASE,
     NOW,
-    a_session,
     an_announcement,
     everything,
+    ids,
+    keep,
     keep_many,
     later,
     take,
@@ -41,7 +53,10 @@ def of(user: int, token: str) -> Claimant:
 
 
 class ThreadConcurrency:
-    """Takes the fixture ``storage``."""
+    """What holds for a storage that many threads of one process work on at once.
+
+    Give the fixture ``storage``, empty.
+    """
 
     phones = 40
     rounds = 5
@@ -112,8 +127,7 @@ class ThreadConcurrency:
     def test_an_expired_token_is_taken_over_by_one_of_eight_users(self, storage: Storage) -> None:
         for _ in range(self.rounds):
             clear(storage)
-            old = a_session(token="t", expires_at=NOW - 1)
-            storage.register(old, lambda met, old=old: stored(old))
+            keep(storage, token="t", expires_at=NOW - 1)
             answers = at_once([partial(sign_up, storage, of(user, "t")) for user in range(8)])
             assert Counter(answers) == {"registered": 1, "conflict": 7}
             (holder,) = everything(storage)
@@ -204,40 +218,86 @@ class ThreadConcurrency:
 
 
 class ProcessConcurrency:
-    """Takes the fixtures ``storage`` and ``uri``, by which another process opens the same."""
+    """What holds for a storage that many processes work on at once.
+
+    Give the fixtures ``storage``, empty, and ``reopen``: a function without arguments that opens
+    the same storage in another process. It is sent there by ``pickle``, so it is one at the top of
+    a module, or a ``functools.partial`` of one::
+
+        @pytest.fixture
+        def reopen(tmp_path):
+            return functools.partial(open_my_storage, tmp_path / "file")
+    """
 
     phones_of_a_process = 40
+    sessions_of_a_killed_worker = 400
 
     def test_nobody_is_lost_and_nobody_claimed_twice_by_four_processes(
-        self, storage: Storage, uri: str
+        self, storage: Storage, reopen: Callable[[], Storage]
     ) -> None:
         spawn = multiprocessing.get_context("spawn")
         told = spawn.Queue()
         start, arrived, over = spawn.Barrier(5), spawn.Semaphore(0), spawn.Event()
         crowds = [Crowd(f"crowd-{number}", self.phones_of_a_process) for number in range(2)]
-        jobs: list[tuple[Any, tuple[Any, ...]]] = [
-            *[(actors.arrive_and_say_so, (crowd, start, arrived)) for crowd in crowds],
-            *[(actors.deliver_until_all_arrived, (start, over))] * 2,
+        jobs: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
+            *[(actors.arrive_and_say_so, (crowd, arrived)) for crowd in crowds],
+            *[(actors.deliver_until_all_arrived, (over,))] * 2,
         ]
         processes = [
-            spawn.Process(target=actors.process, args=(uri, what, arguments, told))
-            for what, arguments in jobs
+            spawn.Process(target=actors.process, args=(reopen, job, start, told, *arguments))
+            for job, arguments in jobs
         ]
         for process in processes:
             process.start()
         try:
-            start.wait(actors.PATIENCE)
-            announce_often(storage, 5)
-            for _ in crowds:
-                arrived.acquire(timeout=actors.PATIENCE)
+            with contextlib.suppress(threading.BrokenBarrierError):  # one of them says why
+                start.wait(actors.PATIENCE)
+                announce_often(storage, 5)
+                for _ in crowds:
+                    arrived.acquire(timeout=actors.PATIENCE)
             over.set()
             results = [told.get(timeout=2 * actors.PATIENCE) for _ in processes]
         finally:
             stop(processes)
-        errors = [result for _, result in results if isinstance(result, BaseException)]
-        assert errors == []
-        claims = [ids for who, ids in results if who == "deliver_until_all_arrived"]
-        assert_all_told_once(storage, crowds, claims)
+        errors = "\n".join(result.error for result in results if result.error)
+        assert not errors, f"a process could not do its work:\n{errors}"
+        deliveries = [result for result in results if result.job == "deliver_until_all_arrived"]
+        assert_all_told_once(storage, crowds, [delivery.result for delivery in deliveries])
+
+    def test_what_a_killed_worker_had_claimed_comes_due_when_its_lease_ends(
+        self, storage: Storage, reopen: Callable[[], Storage]
+    ) -> None:
+        """A worker is killed with -9 between two claims."""
+        rows = ids(keep_many(storage, self.sessions_of_a_killed_worker))
+        dead_workers = claim_and_be_killed(reopen, batch=3)
+        limit = len(rows)
+        before = ids(take(storage, limit=limit, now=NOW + LEASE - 1))
+        after = ids(take(storage, limit=limit, now=NOW + LEASE))
+        assert before, "the worker was to be killed before it had claimed all"
+        assert before.isdisjoint(dead_workers), "claimed by two while the lease ran"
+        assert dead_workers <= after, "claimed by nobody after the lease"
+        assert before | after == rows, "sessions were lost"
+
+
+def claim_and_be_killed(reopen: Callable[[], Storage], batch: int) -> set[str]:
+    """What a worker said that it had claimed before it was killed, in the midst of claiming."""
+    spawn = multiprocessing.get_context("spawn")
+    heard, told = spawn.Pipe(duplex=False)
+    process = spawn.Process(target=actors.claim_for_ever, args=(reopen, batch, told))
+    process.start()
+    told.close()  # so that nobody waits for a process that has ended
+    claimed: set[str] = set()
+    try:
+        for _ in range(5):
+            assert heard.poll(actors.PATIENCE), "the worker claims nothing"
+            claimed.update(heard.recv())
+    except EOFError:
+        raise AssertionError("the worker could not work: its error is on stderr") from None
+    finally:
+        process.kill()
+        stop([process])
+        heard.close()
+    return claimed
 
 
 def stop(processes: list[Any]) -> None:
@@ -247,10 +307,6 @@ def stop(processes: list[Any]) -> None:
             process.kill()
             process.join()
         process.close()
-
-
-def stored(session: Session) -> Resolution:
-    return Resolution(outcome=Outcome.STORED, write=session)
 
 
 def clear(storage: Storage) -> None:

@@ -12,9 +12,9 @@ from itertools import islice
 from typing import Any
 
 from flask_allmine_liveactivity.model import NEVER, SessionStatus, Settlement
-from flask_allmine_liveactivity.registration import Claimant, register
+from flask_allmine_liveactivity.registration import Claimant, MissingEnd, register
 from flask_allmine_liveactivity.storage.base import Storage
-from storage.records import (
+from flask_allmine_liveactivity.testing.storage_contract.records import (
     HOUR,
     NOW,
     STREAM,
@@ -79,6 +79,23 @@ def sign_up(storage: Any, token: str = NEW) -> None:
 
 def announcing(storage: Storage, said: str = "started") -> Steps:
     storage.announce(an_announcement(said=said), NOW)
+    yield
+
+
+def repair(storage: Any) -> None:
+    """A registration for a stream whose end the host knows, and has not announced."""
+    register(
+        storage,
+        claimant(),
+        now=NOW,
+        lifetime=12 * HOUR,
+        max_per_user=None,
+        missing_end=MissingEnd(an_announcement(), 0),
+    )
+
+
+def reopening(storage: Storage) -> Steps:
+    storage.reopen(STREAM, NOW)
     yield
 
 
@@ -158,20 +175,20 @@ class Interleaving:
     def test_a_registration_that_repairs_what_the_host_forgot_is_never_lost(
         self, storage: Storage
     ) -> None:
-        def repair(seen: Any) -> None:
-            register(
-                seen,
-                claimant(),
-                now=NOW,
-                lifetime=12 * HOUR,
-                max_per_user=None,
-                ended_already=an_announcement,
-            )
-
         for order in each_order({"phone": 3, "worker": WORKERS_STEPS}):
             clear(storage)
             play(storage, order, repair, {"worker": working(storage)})
             assert_nobody_is_lost(storage, order)
+
+    def test_a_stream_that_is_scheduled_again_is_not_ended_by_such_a_repair(
+        self, storage: Storage
+    ) -> None:
+        for order in each_order({"phone": 3, "host": 1}):
+            clear(storage)
+            play(storage, order, repair, {"host": reopening(storage)})
+            event = storage.event(STREAM)
+            assert event is not None
+            assert event.event is None, f"ended, though it was scheduled again, in {order}"
 
 
 def clear(storage: Storage) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,9 +17,14 @@ from typing import Any
 from flask_allmine_liveactivity.model import NEVER, Session
 from flask_allmine_liveactivity.registration import Answer, Claimant, register
 from flask_allmine_liveactivity.storage.base import Storage
-from flask_allmine_liveactivity.storage.sql import SQLStorage
-from storage.opening import open_storage
-from storage.records import HOUR, LEASE, NOW, an_announcement, delivered, take
+from flask_allmine_liveactivity.testing.storage_contract.records import (
+    HOUR,
+    LEASE,
+    NOW,
+    an_announcement,
+    delivered,
+    take,
+)
 
 STREAMS = ("stream-0", "stream-1", "stream-2")
 PATIENCE = 60.0
@@ -75,6 +81,8 @@ def deliver(storage: Storage, over: Callable[[], bool], limit: int = 7) -> list[
             return claimed
         for event in due:
             while True:
+                if time.monotonic() > end:
+                    raise TimeoutError("a stream never came to an end")
                 read = storage.event(event.stream_id)
                 assert read is not None
                 batch = take(
@@ -109,62 +117,62 @@ def at_once(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
 # --- in a process of their own ---------------------------------------------------------------
 
 
-def process(uri: str, what: Callable[..., Any], arguments: tuple[Any, ...], told: Any) -> None:
-    """Open the storage, do the job, and put what came of it in the queue."""
+@dataclass(frozen=True)
+class Told:
+    """What became of a process."""
+
+    job: str
+    result: Any = None
+    error: str | None = None
+
+
+def process(
+    reopen: Callable[[], Storage], job: Callable[..., Any], start: Any, told: Any, *arguments: Any
+) -> None:
+    """Open the storage, do the job from the same moment as all others, and tell what came of it.
+
+    Where the storage cannot be opened nobody is kept waiting for this process.
+    """
     try:
-        storage = open_storage(uri)
+        storage = reopen()
         try:
-            told.put((what.__name__, what(storage, *arguments)))
+            start.wait(PATIENCE)
+            told.put(Told(job.__name__, job(storage, *arguments)))
         finally:
             storage.close()
-    except BaseException as error:
-        told.put((what.__name__, error))
+    except BaseException:
+        start.abort()
+        told.put(Told(job.__name__, error=traceback.format_exc()))
 
 
-def arrive_and_say_so(storage: Storage, crowd: Crowd, start: Any, arrived: Any) -> list[str]:
-    start.wait(PATIENCE)
-    answers = arrive(storage, crowd)
-    arrived.release()
-    return answers
+def arrive_and_say_so(storage: Storage, crowd: Crowd, arrived: Any) -> list[str]:
+    try:
+        return arrive(storage, crowd)
+    finally:
+        arrived.release()
 
 
-def deliver_until_all_arrived(storage: Storage, start: Any, over: Any) -> list[str]:
-    start.wait(PATIENCE)
+def deliver_until_all_arrived(storage: Storage, over: Any) -> list[str]:
     return deliver(storage, over.is_set)
 
 
-def prepare_each(uris: Sequence[str], start: Any, told: Any) -> None:
-    """Prepare one fresh database after the other, each in the same moment as all the others."""
-    for uri in uris:
-        storage = open_storage(uri)
-        connect(storage)
-        start.wait(PATIENCE)
-        try:
-            storage.prepare()
-            told.put(storage.count_of_user("nobody"))
-        except Exception as error:
-            told.put(repr(error))
-        finally:
-            storage.close()
-
-
-def connect(storage: Storage) -> None:
-    """Connect before the race, so that all are at the same statement at the same time."""
-    if isinstance(storage, SQLStorage):
-        storage._transactions.engine.connect().close()
-
-
-def claim_for_ever(uri: str, batch: int, told: Any) -> None:
+def claim_for_ever(reopen: Callable[[], Storage], batch: int, told: Any) -> None:
     """Claim batch after batch and settle nothing: to be killed."""
-    storage = open_storage(uri)
+    storage = reopen()
     while True:
         taken = take(storage, limit=batch, lease=LEASE)
-        told.put([session.session_id for session in taken])
+        told.send([session.session_id for session in taken])
 
 
 def claim_all(storage: Storage, limit: int) -> list[Session]:
-    """Claim batch after batch until there is nothing left."""
-    claimed: list[Session] = []
+    """Claim batch after batch until there is nothing left.
+
+    Raises:
+        AssertionError: A session was claimed twice under one lease: there would be no end.
+    """
+    claimed: dict[str, Session] = {}
     while batch := take(storage, limit=limit, lease=HOUR):
-        claimed += batch
-    return claimed
+        twice = [session for session in batch if session.session_id in claimed]
+        assert not twice, "a session was claimed again while its lease ran"
+        claimed.update({session.session_id: session for session in batch})
+    return list(claimed.values())

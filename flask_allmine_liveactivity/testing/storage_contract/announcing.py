@@ -8,7 +8,7 @@ import pytest
 
 from flask_allmine_liveactivity.model import NEVER, StreamEvent, StreamState
 from flask_allmine_liveactivity.storage.base import Storage
-from storage.records import (
+from flask_allmine_liveactivity.testing.storage_contract.records import (
     HOUR,
     NOW,
     OTHER_STREAM,
@@ -138,25 +138,38 @@ class Announcing:
         storage.announce(an_announcement(said="else", expires_at=NOW + HOUR), NOW)
         assert the_event(storage).expires_at == NOW + 9 * HOUR
 
-    def test_an_announcement_if_there_is_none_is_written_where_there_is_none(
-        self, storage: Storage
+    @pytest.mark.parametrize("revision", [0, 5], ids=["none", "one that has been purged"])
+    def test_an_announcement_at_a_revision_is_written_where_there_is_no_event(
+        self, storage: Storage, revision: int
     ) -> None:
-        event = storage.announce(an_announcement(), NOW, only_if_none=True)
+        event = storage.announce(an_announcement(), NOW, only_at=revision)
+        assert (event.revision, event.event) == (1, "end")
         assert storage.event(STREAM) == event
 
-    def test_an_announcement_if_there_is_none_leaves_what_stands(self, storage: Storage) -> None:
+    @pytest.mark.parametrize("revision", [0, 2], ids=["none", "another"])
+    def test_an_announcement_at_a_revision_leaves_what_stands_at_another(
+        self, storage: Storage, revision: int
+    ) -> None:
         first = storage.announce(an_announcement(), NOW)
         other = an_announcement(state=StreamState.CANCELLED, said="cancelled")
-        assert storage.announce(other, NOW + 60, only_if_none=True) == first
+        assert storage.announce(other, NOW + 60, only_at=revision) == first
         assert storage.event(STREAM) == first
 
-    def test_an_announcement_if_there_is_none_is_written_after_a_reopen(
+    def test_an_announcement_at_a_revision_is_written_where_it_is_still_the_one(
         self, storage: Storage
     ) -> None:
         storage.announce(an_announcement(), NOW)
-        storage.reopen(STREAM, NOW)
-        event = storage.announce(an_announcement(), NOW + 60, only_if_none=True)
+        reopened = storage.reopen(STREAM, NOW)
+        event = storage.announce(an_announcement(), NOW + 60, only_at=reopened.revision)
         assert (event.revision, event.event) == (3, "end")
+        assert storage.event(STREAM) == event
+
+    def test_an_announcement_of_who_saw_no_event_comes_too_late_after_a_reopen(
+        self, storage: Storage
+    ) -> None:
+        reopened = storage.reopen(STREAM, NOW)
+        assert storage.announce(an_announcement(), NOW, only_at=0) == reopened
+        assert storage.event(STREAM) == reopened
 
     def test_streams_are_announced_apart(self, storage: Storage) -> None:
         first = storage.announce(an_announcement(), NOW)
@@ -264,6 +277,27 @@ class Announcing:
         second = storage.announce(an_announcement(), NOW)
         assert (second.revision, second.timestamp) == (first.revision + 2, first.timestamp + 1)
 
-    def test_a_reopen_of_what_was_never_announced_finds_nothing(self, storage: Storage) -> None:
-        assert storage.reopen(STREAM, NOW) is None
-        assert storage.event(STREAM) is None
+    def test_a_reopen_of_what_was_never_announced_leaves_a_revision(self, storage: Storage) -> None:
+        reopened = storage.reopen(STREAM, NOW)
+        assert reopened == StreamEvent(
+            stream_id=STREAM,
+            revision=1,
+            event=None,
+            state=None,
+            content_state=None,
+            alert=None,
+            dismissal_date=None,
+            timestamp=0,
+            expires_at=NOW,
+            said="",
+            due_at=NEVER,
+            touch=0,
+        )
+        assert storage.event(STREAM) == reopened
+        assert storage.reopen(STREAM, NOW).revision == 2
+
+    def test_an_end_after_such_a_reopen_is_an_end_like_any(self, storage: Storage) -> None:
+        storage.reopen(STREAM, NOW)
+        event = storage.announce(an_announcement(), NOW)
+        assert (event.revision, event.event, event.timestamp) == (2, "end", int(NOW))
+        assert storage.due_events(NOW, 10) == [event]

@@ -8,7 +8,7 @@ import pytest
 
 from flask_allmine_liveactivity.model import Session, SessionStatus
 from flask_allmine_liveactivity.storage.base import Outcome, Resolution, Storage
-from storage.records import (
+from flask_allmine_liveactivity.testing.storage_contract.records import (
     NOW,
     a_session,
     an_announcement,

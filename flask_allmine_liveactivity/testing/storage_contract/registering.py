@@ -9,7 +9,16 @@ import pytest
 
 from flask_allmine_liveactivity.model import Session, SessionStatus
 from flask_allmine_liveactivity.storage.base import Outcome, Resolution, Storage
-from storage.records import NOW, OTHER_STREAM, a_session, everything, found, ids, keep, stored
+from flask_allmine_liveactivity.testing.storage_contract.records import (
+    NOW,
+    OTHER_STREAM,
+    a_session,
+    everything,
+    found,
+    ids,
+    keep,
+    stored,
+)
 
 
 def writing(session: Session, **given: object) -> Resolution:
