@@ -1,0 +1,164 @@
+"""A process of the host, whose every step can be interrupted.
+
+What a thread, a second process or a crash could do at any moment is done at *points*: before each
+call of storage, before each push is drawn and sent, and before each answer is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask
+from flask_jwt_extended import JWTManager
+
+from flask_allmine_liveactivity import LiveActivity
+from flask_allmine_liveactivity.model import Push, PushResult, Session, SessionStatus, Settlement
+from flask_allmine_liveactivity.push.base import PushBackend
+from flask_allmine_liveactivity.storage.base import Storage
+
+if TYPE_CHECKING:
+    from model.world import World
+
+LEASE = 60.0
+# An event at rest is not looked at again within the time that the world is given to come to rest:
+# what a sweep would find after an hour must have been found without one.
+SWEEP_INTERVAL = 3600.0
+# What passes from one point to the next, in seconds.
+STEP = 0.01
+
+
+class Crash(BaseException):
+    """The process is gone; nothing of it runs any more."""
+
+
+class Violation(AssertionError):
+    """A promise was broken."""
+
+
+class Process:
+    """One process of the host: an app of its own over the storage that all share."""
+
+    def __init__(self, world: World) -> None:
+        self.alive = True
+        self.world = world
+        self.points = 0
+        self.interrupts: dict[int, Callable[[], None]] = {}
+        self._host = _idle.pop() if _idle else Host()
+        self._host.process = self
+        self.app = self._host.app
+        self.live_activity = self._host.live_activity
+
+    def point(self) -> None:
+        """Here anything else may happen."""
+        if not self.alive:
+            raise Crash
+        self.world.now += STEP
+        here, self.points = self.points, self.points + 1
+        interrupt = self.interrupts.pop(here, None)
+        if interrupt is not None:
+            interrupt()
+        if not self.alive:
+            raise Crash
+
+    def crash(self) -> None:
+        """Die here: no ``finally`` of this process reaches storage any more."""
+        self.alive = False
+
+    def deliver(self) -> None:
+        """One run of delivery over all that is due."""
+        self._host.installation.parts.delivery.run()
+
+    def close(self) -> None:
+        """Nothing more comes of it; its app may serve another world."""
+        self._host.installation.close()
+        _idle.append(self._host)
+
+
+class Host:
+    """An app, and the process that it is. To make one takes longer than all that happens in it."""
+
+    process: Process
+
+    def __init__(self) -> None:
+        self.app = Flask("allmine")
+        self.app.config.update(
+            TESTING=True,
+            JWT_SECRET_KEY="a secret of thirty-two bytes or more",
+            JWT_ACCESS_TOKEN_EXPIRES=False,
+            LIVE_ACTIVITY_DELIVERY="worker",
+            LIVE_ACTIVITY_SWEEP_INTERVAL=SWEEP_INTERVAL,
+            LIVE_ACTIVITY_LEASE=LEASE,
+            LIVE_ACTIVITY_BATCH_SIZE=10,
+        )
+        JWTManager(self.app)
+        self.live_activity = LiveActivity(
+            self.app, storage=watched_storage(self), push=SimulatedPush(self)
+        )
+        self.live_activity.stream_guard(self._guard)
+        self.installation = self.app.extensions["live_activity"]
+
+    def _guard(self, stream_id: str, user_id: str) -> str | None:
+        return self.process.world.guard(stream_id, user_id)
+
+
+_idle: list[Host] = []
+
+
+def watched_storage(host: Host) -> Storage:
+    """The world's storage, before each of whose calls is a point of the host's process."""
+
+    def watch(name: str) -> Callable[..., Any]:
+        def call(_: Storage, *arguments: Any, **named: Any) -> Any:
+            host.process.point()
+            return getattr(host.process.world.storage, name)(*arguments, **named)
+
+        return call
+
+    def settle(_: Storage, settlements: Sequence[Settlement]) -> int:
+        host.process.point()
+        storage = host.process.world.storage
+        over = {row.session_id for row in storage.sessions(limit=1000) if _is_over(row)}
+        counted = storage.settle(settlements)
+        for row in storage.sessions(limit=1000):
+            if row.session_id in over and not _is_over(row):
+                raise Violation("A session that was over is active again, and no phone said so.")
+        return counted
+
+    methods = {name: watch(name) for name in Storage.__abstractmethods__} | {"settle": settle}
+    kind: Any = type("WatchedStorage", (Storage,), methods)
+    storage: Storage = kind()
+    return storage
+
+
+def _is_over(session: Session) -> bool:
+    return session.status is not SessionStatus.ACTIVE
+
+
+class SimulatedPush(PushBackend):
+    """Apple's door without the wire: a few in flight, answered in another order."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def send(self, pushes: Iterable[Push]) -> Iterator[PushResult]:
+        process = self._host.process
+        in_flight: list[PushResult] = []
+        source = iter(pushes)
+        drained = False
+        while True:
+            while not drained and len(in_flight) < 3:
+                process.point()
+                push = next(source, None)
+                if push is None:
+                    drained = True
+                else:
+                    process.point()
+                    in_flight.append(process.world.apple(push))
+            if not in_flight:
+                return
+            process.point()
+            yield in_flight.pop(process.world.random.randrange(len(in_flight)))
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -1,0 +1,57 @@
+"""Empty storages for one example after another: a database is made once, and emptied."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
+import services
+from pymongo import MongoClient
+from sqlalchemy import create_engine, delete
+
+from flask_allmine_liveactivity import MemoryStorage, MongoStorage, SQLStorage
+from flask_allmine_liveactivity.storage.base import Storage
+from flask_allmine_liveactivity.storage.sql import events, sessions
+
+Opener = Callable[[], AbstractContextManager[Storage]]
+
+
+@contextlib.contextmanager
+def memory() -> Iterator[Storage]:
+    yield MemoryStorage()
+
+
+@contextlib.contextmanager
+def sql(uri: str) -> Iterator[Opener]:
+    """Over any database that SQLAlchemy reaches."""
+    engine = create_engine(uri)
+    SQLStorage(engine).prepare()
+
+    @contextlib.contextmanager
+    def empty() -> Iterator[Storage]:
+        with engine.begin() as connection:
+            connection.execute(delete(sessions))
+            connection.execute(delete(events))
+        yield SQLStorage(engine)
+
+    try:
+        yield empty
+    finally:
+        engine.dispose()
+
+
+@contextlib.contextmanager
+def mongodb() -> Iterator[Opener]:
+    """Over MongoDB's wire protocol."""
+    with services.mongodb() as uri, MongoClient(uri) as client:
+        database = client["model"]
+        MongoStorage(database).prepare()
+
+        @contextlib.contextmanager
+        def empty() -> Iterator[Storage]:
+            for name in database.list_collection_names():
+                database[name].delete_many({})
+            yield MongoStorage(database)
+
+        yield empty
