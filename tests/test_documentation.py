@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +12,12 @@ import click
 import pytest
 from flask import Flask
 from flask_jwt_extended import create_access_token
+from testing.host import create_app as hosts_app
 
+import example_app
 from flask_allmine_liveactivity.cli import live_activity_commands
 from flask_allmine_liveactivity.settings import read_settings
+from flask_allmine_liveactivity.testing import capture_pushes
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -28,8 +33,9 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[No
     return iter([None])
 
 
-def first_python_block() -> str:
-    found = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+def first_python_block(heading: str = "# ") -> str:
+    """The first after a heading."""
+    found = re.search(r"```python\n(.*?)```", README[README.index(heading) :], re.DOTALL)
     assert found is not None
     return found.group(1)
 
@@ -57,6 +63,46 @@ def test_the_first_example_of_the_readme_ends_a_registered_activity() -> None:
     installation = app.extensions["live_activity"]
     assert [push.token for push in installation.push.sent] == ["live_activity_runtime_token"]
     installation.close()
+
+
+def test_the_readmes_test_of_a_hosts_route_passes() -> None:
+    app = hosts_app()
+    names: dict[str, object] = {"stream_id": STREAM}
+    exec(first_python_block("## Testing your app"), names)
+    test = names["test_cancelling_a_stream_ends_its_countdowns"]
+    assert callable(test)
+    with capture_pushes(app) as outbox:
+        test(app.test_client(), outbox)
+    app.extensions["live_activity"].close()
+
+
+def test_the_readmes_test_finds_a_route_that_forgets_to_notify(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = hosts_app()
+    monkeypatch.setitem(app.view_functions, "cancel", lambda stream_id: {})
+    names: dict[str, object] = {"stream_id": STREAM}
+    exec(first_python_block("## Testing your app"), names)
+    test = names["test_cancelling_a_stream_ends_its_countdowns"]
+    assert callable(test)
+    with capture_pushes(app) as outbox, pytest.raises(ValueError, match="not enough values"):
+        test(app.test_client(), outbox)
+    app.extensions["live_activity"].close()
+
+
+def test_the_local_apple_of_the_readme_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    in_a_folder_of_its_own = functools.partial(example_app.create_app, instance_path=str(tmp_path))
+    monkeypatch.setattr(example_app, "create_app", in_a_folder_of_its_own)
+    for name in list(os.environ):
+        if name.startswith("FLASK_LIVE_ACTIVITY"):
+            monkeypatch.delenv(name)
+    names: dict[str, object] = {}
+    exec(first_python_block("### A local Apple"), names)
+    app = names["app"]
+    assert isinstance(app, Flask)
+    app.extensions["live_activity"].close()
 
 
 def test_every_setting_is_in_the_readme() -> None:
