@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
+import re
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from flask_allmine_liveactivity.errors import ConfigurationError
-from flask_allmine_liveactivity.model import Push, PushResult, Verdict
+from flask_allmine_liveactivity.model import Push, PushResult, Verdict, fingerprint
 from flask_allmine_liveactivity.push.apns.answers import verdict_of
 from flask_allmine_liveactivity.push.apns.client import topic_of
 from flask_allmine_liveactivity.push.base import PushBackend
@@ -41,6 +44,33 @@ class _Payload:
         return decoded
 
 
+class _Fingerprints(logging.Filter):
+    """httpx, which mopyapns sends with, logs each URL at INFO, and a token is part of it."""
+
+    _token = re.compile(r"(?<=/3/device/)[^/?#\s]+")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(map(self._without_token, record.args))
+        return True
+
+    def _without_token(self, argument: object) -> object:
+        said = str(argument)
+        if self._token.search(said) is None:
+            return argument
+        return self._token.sub(lambda token: f"<{fingerprint(token.group())}>", said)
+
+
+_FINGERPRINTS = _Fingerprints()
+
+
+def _keep_tokens_out_of_logs() -> None:
+    logging.getLogger("httpx").addFilter(_FINGERPRINTS)  # no more than once: it is one object
+    hpack = logging.getLogger("hpack")  # at DEBUG it logs each header, the path among them
+    if hpack.level == logging.NOTSET:
+        hpack.setLevel(logging.INFO)
+
+
 class Apns2Push(PushBackend):
     """Pushes through an ``apns2`` client of the host's, which stays open.
 
@@ -57,6 +87,9 @@ class Apns2Push(PushBackend):
         self._client = client
         self._topic = None if bundle_id is None else topic_of(bundle_id)
         self._priorities = _apns2("client").NotificationPriority
+        # httpx's synchronous HTTP/2 mixes up the answers of threads that share a connection.
+        self._one_at_a_time = threading.Lock()
+        _keep_tokens_out_of_logs()
 
     def use_bundle_id(self, bundle_id: str | None) -> None:
         """Take the app's bundle id from the settings, where none was given.
@@ -72,7 +105,9 @@ class Apns2Push(PushBackend):
 
     def send(self, pushes: Iterable[Push]) -> Iterator[PushResult]:
         for push in pushes:
-            yield self._send(push)
+            with self._one_at_a_time:
+                result = self._send(push)
+            yield result
 
     def close(self) -> None:
         """The client is the host's."""

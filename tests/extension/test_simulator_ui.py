@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from flask_allmine_liveactivity import (
     StreamState,
     notify_stream_state,
 )
+from flask_allmine_liveactivity.testing import deliver_now
 
 from .apps import JWT_SECRET, STREAM
 
@@ -154,7 +156,7 @@ def test_apple_down_and_up(page: Page) -> None:
     page.client.post("/cancel")
     assert page.cards(1) == [(STREAM, "active")]
     page.post("apple", up=True)
-    page.client.application.extensions["live_activity"].parts.delivery.run()
+    deliver_now(page.client.application, timedelta(seconds=2))
     assert page.cards(1) == [(STREAM, "ended")]
 
 
@@ -295,7 +297,7 @@ def test_another_process_leaves_the_pushes_to_the_one_that_serves(tmp_path: Path
     with command.app_context():
         notify_stream_state(STREAM, "ready")
     assert page.cards(1) == [(STREAM, "active")]
-    app.extensions["live_activity"].parts.delivery.run()
+    deliver_now(app, timedelta(seconds=2))
     assert page.state["pushes"][0]["status"] == 200
     for each in (app, command):
         each.extensions["live_activity"].close()

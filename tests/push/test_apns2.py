@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from apns2.client import APNsClient
 from apns2.credentials import TokenCredentials
 
 from flask_allmine_liveactivity.errors import ConfigurationError
-from flask_allmine_liveactivity.model import Verdict
+from flask_allmine_liveactivity.model import Verdict, fingerprint
 from flask_allmine_liveactivity.parts import open_push
 from flask_allmine_liveactivity.push.apns.provider_token import ProviderToken, read_signing_key
 from flask_allmine_liveactivity.push.apns2 import Apns2Push
@@ -143,6 +144,15 @@ def test_the_hosts_client_stays_open(apns: LocalApns, apns2: Apns2Push) -> None:
 
 
 # --- any client of that form -----------------------------------------------------------------
+
+
+def test_the_log_of_its_http_client_has_a_fingerprint_for_the_token(
+    apns2: Apns2Push, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    result_of(apns2)
+    assert f"/3/device/<{fingerprint(TOKEN)}>" in caplog.text
+    assert TOKEN not in caplog.text
 
 
 class FakeClient:

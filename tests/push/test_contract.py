@@ -32,11 +32,6 @@ ANSWERS = {
     Verdict.MISCONFIGURED: Answer.invalid_provider_token(),
 }
 
-HTTPX_LOGS_TOKENS = pytest.mark.xfail(
-    reason="mopyapns sends with httpx, which logs each URL at INFO, and with it the token",
-    strict=True,
-)
-
 
 class OnLocalApns:
     """What a backend that talks to a local APNs gives."""
@@ -70,23 +65,6 @@ class TestApns2(OnLocalApns, PushContract, PushVerdicts):
         trusted = ssl.create_default_context(cafile=str(apns.ca_file))
         with httpx.Client(http2=True, verify=trusted) as client._connection:
             yield Apns2Push(client, apns.bundle_id)
-
-    @HTTPX_LOGS_TOKENS
-    def test_no_token_is_logged(self, push: PushBackend, caplog: pytest.LogCaptureFixture) -> None:
-        super().test_no_token_is_logged(push, caplog)
-
-    @HTTPX_LOGS_TOKENS
-    @pytest.mark.parametrize(
-        "verdict", [verdict for verdict in ANSWERS if verdict is not Verdict.UNREACHABLE]
-    )
-    def test_a_refusal_logs_no_token(
-        self,
-        push: PushBackend,
-        answer: Provoke,
-        verdict: Verdict,
-        caplog: pytest.LogCaptureFixture,
-    ) -> None:
-        super().test_a_refusal_logs_no_token(push, answer, verdict, caplog)
 
 
 class TestMemory(PushContract, PushVerdicts):
