@@ -33,6 +33,13 @@ class Feed:
         with self._moved:
             return self._closed
 
+    @property
+    def oldest(self) -> int:
+        """The id of the oldest push that is kept; of the next one, where none is. It only rises, so
+        an older answer that a browser reads late cannot take away what came after it."""
+        with self._moved:
+            return self._pushes[0]["id"] if self._pushes else self._last_id + 1
+
     def changed(self) -> None:
         """Something that is shown may have changed."""
         with self._moved:

@@ -182,10 +182,9 @@ class Simulator:
         """The state of everything but the pushes, as JSON."""
         # Read first: what changes while this is built is told once more.
         version = self.feed.version
-        pushes = self.feed.pushes_after(0)
         return {
             "version": version,
-            "oldestPush": pushes[0]["id"] if pushes else None,
+            "oldestPush": self.feed.oldest,
             "apple": {"up": not self.apns.is_down, "answer": self.answer},
             "phones": [phone_view(phone) for phone in self.phones.all],
         }

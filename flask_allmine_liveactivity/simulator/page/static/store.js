@@ -25,7 +25,7 @@ export function take(state) {
   if (store.state && state.version < store.state.version) return;
   setNow(state.now);
   store.state = state;
-  store.pushes = store.pushes.filter((push) => push.id >= (state.oldestPush ?? Infinity));
+  store.pushes = store.pushes.filter((push) => push.id >= state.oldestPush);
   changed();
 }
 
@@ -92,7 +92,6 @@ export function connect() {
   });
   hear("push", (push) => {
     store.pushes.push(push);
-    if (store.state) store.state.oldestPush ??= push.id;
     changed();
   });
   source.addEventListener("error", () => {
