@@ -23,20 +23,23 @@ def events(simulator: Simulator) -> Iterator[str]:
     ``everything`` has the state and all pushes, ``state`` the state, ``push`` one more push.
     """
     feed = simulator.feed
+    # Always read before the pushes: one that comes while the state is built is a change to wait for,
+    # though the state's own version counts it already.
+    version = feed.version
     pushes = feed.pushes_after(0)
     state = simulator.view()
     yield f"retry: {RECONNECT}\n\n"
     yield message("everything", {**at_now(state), "pushes": pushes})
     last_push = pushes[-1]["id"] if pushes else 0
     while not feed.closed:
-        version = feed.wait(state["version"], _until_something_ends(state))
+        version = feed.wait(version, _until_something_ends(state))
         simulator.phones.tick()
         told = False
         for push in feed.pushes_after(last_push):
             last_push, told = push["id"], True
             yield message("push", push)
         before, state = state, simulator.view()
-        if version != before["version"] or state != before:
+        if state != before:
             yield message("state", at_now(state))
         elif not told:
             yield ": alive\n\n"

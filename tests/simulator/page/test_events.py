@@ -1,0 +1,48 @@
+"""What a browser is told, and when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flask_allmine_liveactivity.simulator.page import Simulator
+from flask_allmine_liveactivity.simulator.page.events import events
+
+
+class Blocks(Exception):
+    """It would wait, though there is something to tell."""
+
+
+@pytest.mark.parametrize("during", [1, 2])
+def test_a_push_that_comes_while_a_state_is_built_is_told_at_once(
+    monkeypatch: pytest.MonkeyPatch, during: int
+) -> None:
+    simulator = Simulator()
+    feed, view, views = simulator.feed, simulator.view, []
+
+    def look() -> dict[str, Any]:
+        views.append(len(views))
+        if len(views) == during:
+            feed.add({"who": "Mary"})
+        return view()
+
+    def wait(version: int, timeout: float) -> int:
+        if version == feed.version:
+            raise Blocks
+        return feed.version
+
+    monkeypatch.setattr(simulator, "view", look)
+    monkeypatch.setattr(feed, "wait", wait)
+    told = events(simulator)
+    next(told)
+    next(told)  # everything
+    if during > 1:
+        feed.add({"who": "Grace"})
+    told_until_it_waits = []
+    with pytest.raises(Blocks):
+        while True:
+            told_until_it_waits.append(next(told))
+    pushes = [message for message in told_until_it_waits if message.startswith("event: push")]
+    assert "Mary" in pushes[-1]
+    assert len(pushes) == during
