@@ -23,8 +23,8 @@ def events(simulator: Simulator) -> Iterator[str]:
     ``everything`` has the state and all pushes, ``state`` the state, ``push`` one more push.
     """
     feed = simulator.feed
-    # Always read before the pushes: one that comes while the state is built is a change to wait for,
-    # though the state's own version counts it already.
+    # Always read before the pushes: one that comes while the state is built is a change to wait
+    # for, though the state's own version counts it already.
     version = feed.version
     pushes = feed.pushes_after(0)
     state = simulator.view()
