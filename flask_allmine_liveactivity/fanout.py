@@ -1,7 +1,8 @@
 """One run over the streams that are due: claim, push, settle, rest.
 
 All streams share one flow of pushes, a batch of each in turn: a small audience does not wait for a
-large one, and memory stays flat.
+large one, and memory stays flat. While one batch goes out the next is claimed and the last is
+settled, each in a thread of its own; a run of less than a batch needs neither.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 
+from flask_allmine_liveactivity.errands import Errands
 from flask_allmine_liveactivity.errors import PayloadTooLarge
 from flask_allmine_liveactivity.model import (
     NEVER,
@@ -33,12 +37,14 @@ from flask_allmine_liveactivity.verdicts import expire, release, settle
 # Apple, "Sending notification requests to APNs": 10 sends at once.
 AT_ONCE = 10
 # How often a run looks for streams that have become due meanwhile, in seconds.
-LOOK_AGAIN = 1.0
+LOOK_AGAIN = 0.5
 # How many streams a run takes up at a time.
 STREAMS = 100
-# How many sessions are claimed at first, and at the least where claiming is slow.
+# How many sessions are claimed at first, and at the least.
 FIRST_BATCH = 100
 SMALLEST_BATCH = 10
+# A batch takes at most about so many seconds to go out, for the next stream waits for it.
+LONGEST_TURN = 0.5
 # Results are settled together, but none waits longer than this, in seconds.
 SETTLE_AFTER = 1.0
 # How long an event is held at first, and at the longest, in seconds.
@@ -98,6 +104,21 @@ class _Stream:
 
 
 @dataclass(slots=True)
+class _Batch:
+    """What one claim has brought."""
+
+    stream: _Stream
+    event: StreamEvent
+    """As it was read before: only what was touched by then has surely been seen."""
+    limit: int
+    sessions: list[Session]
+    now: float
+    began: float
+    """By the monotonic clock, by which leases are measured."""
+    seconds: float
+
+
+@dataclass(slots=True)
 class _Claimed:
     """A session in our hands, and what it is being told."""
 
@@ -136,7 +157,11 @@ class FanOut:
         self._turns: deque[str] = deque()
         self._claimed: dict[str, _Claimed] = {}
         self._limit = min(FIRST_BATCH, policy.batch_size)
+        self._claiming = Errands("live-activity-claims")
+        self._settling = Errands("live-activity-settlements")
+        self._next: Future[_Batch] | None = None
         self._results: list[Settlement] = []
+        self._in_settlement: tuple[list[Settlement], Future[int]] | None = None
         # By stream id: a stream that is announced anew in mid-run still has pushes in flight.
         self._unsettled: Counter[str] = Counter()
         self._settled_at = time.monotonic()
@@ -168,8 +193,21 @@ class FanOut:
             close = getattr(results, "close", None)
             if close is not None:
                 close()
+            self._finish()
+
+    def _finish(self) -> None:
+        """Give back what is claimed and unsent, settle the rest, and let the threads go."""
+        try:
+            self._claiming.close()
+            if self._next is not None and self._next.exception() is None:
+                self._hold_in_hands(self._next.result())
             self._give_back(list(self._claimed.values()))
-            self._settle()
+        finally:
+            self._settling.close()
+            self._take_settled(whatever_became_of_it=True)
+        if self._results:
+            self._storage.settle(self._results)
+            self._settled(self._results)
 
     # --- what to push ------------------------------------------------------------------------
 
@@ -180,14 +218,17 @@ class FanOut:
     def _pushes(self) -> Iterator[Push]:
         while not self._over:
             self._look_for_streams()
-            if not self._turns:
+            batch = self._next_batch()
+            if batch is None:
                 return
-            stream = self._streams[self._turns.popleft()]
-            yield from self._batch(stream)
+            began = time.monotonic()
+            yield from self._of_batch(batch)
+            self._pace(batch, time.monotonic() - began)
 
     def _look_for_streams(self) -> None:
         waited = time.monotonic() - self._looked_at
-        if self._only is not None or (self._turns and waited < LOOK_AGAIN):
+        at_work = bool(self._turns or self._next)
+        if self._only is not None or (at_work and waited < LOOK_AGAIN):
             return
         self._looked_at = time.monotonic()
         limit = STREAMS + len(self._streams)
@@ -204,52 +245,87 @@ class FanOut:
         self._streams[event.stream_id] = _Stream(event, payload)
         self._turns.append(event.stream_id)
 
-    def _batch(self, stream: _Stream) -> Iterator[Push]:
-        stream_id = stream.event.stream_id
-        if not self._read_again(stream):
-            return
-        now, began, limit = self._clock(), time.monotonic(), self._limit
+    def _next_batch(self) -> _Batch | None:
+        """The batch that was claimed ahead, or the next stream's; ``None``: all are drained."""
+        if self._next is not None:
+            batch = self._next.result()
+            self._next = None
+        elif self._turns:
+            batch = self._claim(self._streams[self._turns.popleft()])
+        else:
+            return None
+        self._hold_in_hands(batch)
+        return batch
+
+    def _claim_ahead(self) -> None:
+        if self._turns:
+            stream = self._streams[self._turns.popleft()]
+            self._next = self._claiming.run(partial(self._claim, stream))
+
+    def _claim(self, stream: _Stream) -> _Batch:
+        event, limit = stream.event, self._limit
+        now, began = self._clock(), time.monotonic()
         sessions = self._storage.claim(
-            stream_id,
-            stream.event.revision,
+            event.stream_id,
+            event.revision,
             claim_id=new_id(),
             limit=limit,
             now=now,
             lease_until=now + self._policy.lease,
         )
-        self._pace(time.monotonic() - began)
-        batch = [_Claimed(session, stream, stream.event.revision, now) for session in sessions]
-        for claimed in batch:
-            self._claimed[claimed.session.session_id] = claimed
-            self._unsettled[stream_id] += 1
-        if len(sessions) == limit:
-            self._turns.append(stream_id)
+        return _Batch(stream, event, limit, sessions, now, began, time.monotonic() - began)
+
+    def _hold_in_hands(self, batch: _Batch) -> None:
+        for session in batch.sessions:
+            self._claimed[session.session_id] = _Claimed(
+                session, batch.stream, batch.event.revision, batch.now
+            )
+        self._unsettled[batch.event.stream_id] += len(batch.sessions)
+
+    def _of_batch(self, batch: _Batch) -> Iterator[Push]:
+        stream = batch.stream
+        if not self._read_again(stream):
+            self._give_back(self._in_hands(batch.sessions))
+            return
+        for claimed in self._in_hands(batch.sessions):
+            claimed.revision = stream.event.revision  # it may have risen since they were claimed
+        full = len(batch.sessions) == batch.limit
+        if full or stream.event.touch != batch.event.touch:
+            self._turns.append(stream.event.stream_id)
         else:
             stream.drained = True
             self._rest_if_done(stream)
-        for done, claimed in enumerate(batch):
+        if full:
+            self._claim_ahead()
+        for done, session in enumerate(batch.sessions):
             # What has been in our hands for half the lease may soon be in another worker's.
-            if self._over or time.monotonic() - began > self._policy.lease / 2:
-                self._give_back(batch[done:])
+            if self._over or time.monotonic() - batch.began > self._policy.lease / 2:
+                self._give_back(self._in_hands(batch.sessions[done:]))
                 return
-            if claimed.session.expires_at <= now:
-                self._note(claimed, expire(claimed.session, now))
+            if session.expires_at <= batch.now:
+                claimed = self._claimed[session.session_id]
+                self._note(claimed, expire(session, batch.now))
                 continue
             yield Push(
-                token=claimed.session.token,
+                token=session.token,
                 payload=stream.payload,
                 apns_id=next(self._apns_ids),
                 priority=AT_ONCE,
-                expiration=int(claimed.session.expires_at),
-                session=claimed.session,
+                expiration=int(session.expires_at),
+                session=session,
             )
 
-    def _pace(self, seconds: float) -> None:
-        """Claim more at a time while claiming is quick, and less where it eats up the lease."""
-        if seconds < self._policy.lease / 50:
-            self._limit = min(self._policy.batch_size, self._limit * 2)
-        elif seconds > self._policy.lease / 10:
+    def _in_hands(self, sessions: list[Session]) -> list[_Claimed]:
+        return [self._claimed[session.session_id] for session in sessions]
+
+    def _pace(self, batch: _Batch, seconds: float) -> None:
+        """Claim more at a time while batches go out quickly, and less where one eats up its lease
+        or keeps the next stream waiting."""
+        lease = self._policy.lease
+        if batch.seconds > lease / 10 or seconds > LONGEST_TURN:
             self._limit = max(SMALLEST_BATCH, self._limit // 2)
+        elif batch.seconds < lease / 50 and seconds < LONGEST_TURN / 4:
+            self._limit = min(self._policy.batch_size, self._limit * 2)
 
     def _read_again(self, stream: _Stream) -> bool:
         """Whether there is still something to tell; what it is may have changed meanwhile."""
@@ -258,10 +334,12 @@ class FanOut:
         if event is None or event.event is None or (held and event.due_at > self._clock()):
             self._streams.pop(stream.event.stream_id, None)
             return False
-        if event.revision != stream.event.revision:  # begun anew, at its next turn
-            del self._streams[event.stream_id]
-            self._take_up(event)
-            return False
+        if event.revision != stream.event.revision:
+            try:
+                stream.payload = event_payload(event)
+            except PayloadTooLarge:  # announced by a version with another limit
+                self._hold(event, "PayloadTooLarge")
+                return False
         stream.event = event
         return True
 
@@ -285,6 +363,7 @@ class FanOut:
         elif result.verdict is Verdict.MISCONFIGURED and not self.misconfigured:
             self.misconfigured = result.reason or "refused for every token"
             self._hold(claimed.stream.event, self.misconfigured)
+        self._take_settled()
         waited = time.monotonic() - self._settled_at
         if len(self._results) >= self._policy.batch_size or waited >= SETTLE_AFTER:
             self._settle()
@@ -299,10 +378,28 @@ class FanOut:
             self._note(each, release(each.session, now))
 
     def _settle(self) -> None:
-        settlements = self._results
         self._settled_at = time.monotonic()
-        self._storage.settle(settlements)
-        self._results = []  # only now: if settling failed, the end of the run tries it again
+        if self._in_settlement is not None:  # one at a time, or they would pile up
+            self._in_settlement[1].exception()
+            self._take_settled()
+        settlements, self._results = self._results, []
+        call = partial(self._storage.settle, settlements)
+        self._in_settlement = settlements, self._settling.run(call)
+
+    def _take_settled(self, *, whatever_became_of_it: bool = False) -> None:
+        """See what became of the settlements under way, once they are done."""
+        if self._in_settlement is None or not self._in_settlement[1].done():
+            return
+        settlements, future = self._in_settlement
+        self._in_settlement = None
+        if future.exception() is None:
+            self._settled(settlements)
+            return
+        self._results[:0] = settlements  # the end of the run tries it again
+        if not whatever_became_of_it:
+            future.result()
+
+    def _settled(self, settlements: list[Settlement]) -> None:
         counts = Counter(settlement.session.stream_id for settlement in settlements)
         self._unsettled -= counts
         for stream_id in counts:

@@ -275,7 +275,7 @@ def test_what_could_not_be_settled_is_settled_at_the_end_of_the_run() -> None:
     with pytest.raises(StorageUnavailable):
         world.run()
     told = set(world.told)
-    assert len(told) == 4
+    assert 4 <= len(told) <= 8, "one batch is settled while the next goes out, and no more"
     assert {row.token for row in world.sessions() if row.status is SessionStatus.ENDED} == told
 
 
