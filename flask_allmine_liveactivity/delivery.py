@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 import threading
 import time
@@ -38,6 +39,8 @@ class Run:
     """When the earliest of its streams is to be looked at again."""
     obstacle: str | None
     """Why it stopped before all were told, if it did."""
+    cut_short: bool = False
+    """It ended because its time was up, and may have left something."""
 
 
 class Delivery:
@@ -68,18 +71,23 @@ class Delivery:
         self._said: dict[str, float] = {}
 
     def run(
-        self, stream_id: str | None = None, on_result: Callable[[], object] = lambda: None
+        self,
+        stream_id: str | None = None,
+        on_result: Callable[[], object] = lambda: None,
+        *,
+        until: float = math.inf,
     ) -> Run:
         """Deliver what is due, of all streams or of one, and come back.
 
         Args:
             stream_id: Only this stream.
             on_result: Called after each push, to show progress.
+            until: Draw nothing more from then on, by ``time.monotonic()``.
 
         Raises:
             StorageUnavailable: What was claimed comes due again when its lease ends.
         """
-        fan_out = FanOut(self._storage, self._push, self.policy, self._stopping, self._clock)
+        fan_out = FanOut(self._storage, self._push, self.policy, self._stopping, self._clock, until)
         fan_out.run(stream_id, on_result)
         self._pace(fan_out)
         self._raise_alarm(fan_out)
@@ -87,6 +95,7 @@ class Delivery:
             tally=fan_out.tally,
             next_due=fan_out.next_due,
             obstacle=fan_out.misconfigured or fan_out.unreachable,
+            cut_short=fan_out.cut_short,
         )
 
     def pause(self) -> float:

@@ -92,8 +92,7 @@ class LiveActivity:
             push_given=push is not None,
             lenient=app.debug or app.testing,
         )
-        if storage is None:
-            check_storage(settings, app.instance_path)
+        check_storage(settings, app.instance_path, storage)
         if push is None:
             check_push(settings)
         else:
@@ -109,7 +108,7 @@ class LiveActivity:
             self._callbacks,
             storage,
             push,
-            lambda delivery: _dispatch(settings, delivery),
+            lambda delivery: _dispatch(app, settings, delivery),
         )
         app.extensions[EXTENSION] = installation
         app.register_blueprint(self.blueprint, url_prefix=settings.url_prefix or None)
@@ -223,7 +222,7 @@ def _check_kind(name: str, given: object, kind: type[object]) -> None:
         )
 
 
-def _dispatch(settings: Settings, delivery: Any) -> Dispatch:
+def _dispatch(app: Flask, settings: Settings, delivery: Any) -> Dispatch:
     match settings.delivery:
         case "inline":
             from flask_allmine_liveactivity.dispatch.inline import InlineDispatch
@@ -234,10 +233,9 @@ def _dispatch(settings: Settings, delivery: Any) -> Dispatch:
 
             return WorkerDispatch()
         case "celery":
-            raise ConfigurationError(
-                "LIVE_ACTIVITY_DELIVERY = 'celery' is not in this version yet. Set 'worker' and "
-                "run `flask live-activity worker` on each machine: workers share the work."
-            )
+            from flask_allmine_liveactivity.dispatch.celery import CeleryDispatch
+
+            return CeleryDispatch(app, delivery, settings.celery_queue, settings.sweep_interval)
         case "thread":
             from flask_allmine_liveactivity.dispatch.thread import ThreadDispatch
 

@@ -137,6 +137,7 @@ class FanOut:
         policy: What the settings say.
         stopping: Set when the process is to end: nothing more is drawn.
         clock: The time in seconds since the epoch.
+        until: Nothing more is drawn from then on, by ``time.monotonic()``.
     """
 
     def __init__(
@@ -146,12 +147,14 @@ class FanOut:
         policy: Policy,
         stopping: threading.Event,
         clock: Callable[[], float],
+        until: float = math.inf,
     ) -> None:
         self._storage = storage
         self._push = push
         self._policy = policy
         self._stopping = stopping
         self._clock = clock
+        self._until = until
         self._apns_ids = new_apns_ids()
         self._streams: dict[str, _Stream] = {}
         self._turns: deque[str] = deque()
@@ -172,6 +175,8 @@ class FanOut:
         """Why nothing more was sent, where no answer came."""
         self.misconfigured: str | None = None
         """Why nothing more was sent, where a person has to mend something."""
+        self.cut_short = False
+        """Whether it ended because its time was up."""
         self.next_due = NEVER
         """The earliest time at which a stream of this run is to be looked at again."""
 
@@ -213,7 +218,9 @@ class FanOut:
 
     @property
     def _over(self) -> bool:
-        return bool(self.unreachable or self.misconfigured or self._stopping.is_set())
+        self.cut_short = self.cut_short or time.monotonic() >= self._until
+        obstacle = self.unreachable or self.misconfigured
+        return bool(obstacle or self.cut_short or self._stopping.is_set())
 
     def _pushes(self) -> Iterator[Push]:
         while not self._over:

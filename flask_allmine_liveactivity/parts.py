@@ -22,6 +22,12 @@ _STORAGE_URIS = (
     "'mongodb://host/db', 'mongodb+srv://host/db', 'memory://', 'mongomock://' or "
     "'module:factory'"
 )
+# What a worker on another machine cannot see.
+_ONE_MACHINE = {
+    None: "the default storage is a file on one",
+    "memory": "'memory://' is in one process",
+    "mongomock": "'mongomock://' is in one process",
+}
 _MODULE_FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 # By SQLAlchemy's driver name: what to install.
 _EXTRAS = {"psycopg": "postgresql", "pymysql": "mysql"}
@@ -30,10 +36,18 @@ _EXTRAS = {"psycopg": "postgresql", "pymysql": "mysql"}
 MONGODB_FOUND_WITHIN = 5000
 
 
-def check_storage(settings: Settings, instance_path: str) -> None:
-    """Raise ``ConfigurationError`` where ``open_storage`` could not succeed."""
+def check_storage(settings: Settings, instance_path: str, given: Storage | None = None) -> None:
+    """Raise ``ConfigurationError`` where ``open_storage`` could not succeed, or where the storage,
+    one `given` by the host or the one that is set, is out of reach of those who deliver."""
     uri = settings.storage_uri
-    scheme = _scheme(uri)
+    scheme = _scheme(uri) if given is None else _scheme_of(given)
+    if settings.delivery == "celery" and scheme in _ONE_MACHINE:
+        raise ConfigurationError(
+            f"LIVE_ACTIVITY_DELIVERY = 'celery' spreads over machines, and {_ONE_MACHINE[scheme]}: "
+            "set LIVE_ACTIVITY_STORAGE_URI, for example 'mongodb://host/db'."
+        )
+    if given is not None:
+        return
     if scheme in ("memory", None):
         return
     if scheme == "mongomock":
@@ -78,6 +92,12 @@ def _scheme(uri: str | None) -> str | None:
     if not separator or not rest:
         raise ConfigurationError(f"LIVE_ACTIVITY_STORAGE_URI must be one of {_STORAGE_URIS}.")
     return scheme if rest.startswith("//") else "module"
+
+
+def _scheme_of(given: Storage) -> str:
+    from flask_allmine_liveactivity.storage.memory import MemoryStorage
+
+    return "memory" if isinstance(given, MemoryStorage) else "given"
 
 
 def _check_mongodb(uri: str, settings: Settings) -> None:

@@ -26,6 +26,7 @@ STREAM_ID = re.compile(r"[0-9a-fA-F]{24}")
 _APNS_REQUIRED = ("APNS_KEY", "APNS_KEY_ID", "APNS_TEAM_ID", "APNS_BUNDLE_ID", "APNS_ENVIRONMENT")
 _DELIVERIES = ("thread", "inline", "celery", "worker")
 _ENVIRONMENTS = ("production", "sandbox")
+_QUEUE = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 _TEN_CHARACTERS = re.compile(r"[A-Za-z0-9]{10}")
 
 Delivery = Literal["thread", "inline", "celery", "worker"]
@@ -57,6 +58,8 @@ class Settings:
     apns: ApnsSettings | None
     bundle_id: str | None
     delivery: Delivery
+    celery_queue: str | None
+    """Where the Celery tasks go; ``None``: where the host's routes send them."""
     lease: float
     sweep_interval: float
     batch_size: int
@@ -99,6 +102,7 @@ def read_settings(config: Mapping[str, Any], *, push_given: bool, lenient: bool)
         apns=apns,
         bundle_id=_read_bundle_id(reader),
         delivery=reader.one_of("DELIVERY", _DELIVERIES, "thread"),
+        celery_queue=_read_celery_queue(reader),
         lease=reader.duration("LEASE", 60.0, least=1.0),
         sweep_interval=reader.duration("SWEEP_INTERVAL", 15.0, least=0.05),
         batch_size=reader.count("BATCH_SIZE", 1000, most=10_000),
@@ -117,11 +121,6 @@ def read_settings(config: Mapping[str, Any], *, push_given: bool, lenient: bool)
         simulator_ui=simulator_ui,
     )
     reader.refuse_unknown()
-    if settings.delivery == "celery" and settings.storage_uri is None:
-        raise ConfigurationError(
-            "LIVE_ACTIVITY_DELIVERY = 'celery' spreads over machines, and the default storage is "
-            "a file on one: set LIVE_ACTIVITY_STORAGE_URI, for example 'mongodb://host/db'."
-        )
     return settings
 
 
@@ -146,6 +145,16 @@ def _read_simulator_ui(reader: _Reader, *, push_given: bool, lenient: bool) -> b
             f"Set {PREFIX}DELIVERY to 'thread' or 'inline'."
         )
     return True
+
+
+def _read_celery_queue(reader: _Reader) -> str | None:
+    queue = reader.text("CELERY_QUEUE")
+    if queue is not None and not _QUEUE.fullmatch(queue):
+        raise ConfigurationError(
+            f"{PREFIX}CELERY_QUEUE must be the name of a queue: letters, digits, '_', '-', '.' and "
+            "':', 200 at most. Remove it to use the queue of your own tasks."
+        )
+    return queue
 
 
 def dismiss_after_of(value: Any, name: str) -> float | None:

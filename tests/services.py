@@ -13,9 +13,11 @@ import contextlib
 import os
 import uuid
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import Any, NoReturn
 
+import kombu
 import pytest
+from redis import Redis
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,6 +27,9 @@ POSTGRESQL_URI = os.environ.get(
 )
 MYSQL_URI = os.environ.get("TEST_MYSQL_URI", "mysql+pymysql://root@127.0.0.1/test")
 
+REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/0")
+RABBITMQ_URL = os.environ.get("TEST_RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672//")
+
 POSTGRESQL_REMEDY = (
     "Start one: docker run -p 5432:5432 -e POSTGRES_HOST_AUTH_METHOD=trust -e POSTGRES_DB=test "
     "postgres; or name yours in TEST_POSTGRESQL_URI."
@@ -33,6 +38,8 @@ MYSQL_REMEDY = (
     "Start one: docker run -p 3306:3306 -e MARIADB_ALLOW_EMPTY_ROOT_PASSWORD=1 "
     "-e MARIADB_DATABASE=test mariadb; or name yours in TEST_MYSQL_URI."
 )
+
+BROKER_REMEDY = "Start one: docker run -p {port}:{port} {image}; or name yours in {variable}."
 
 
 def require(there: bool, what: str, remedy: str) -> None:
@@ -95,3 +102,46 @@ def mongodb() -> Iterator[str]:
         _give_up("SecantusDB, a MongoDB in a package, is not there: pip install SecantusDB")
     with SecantusDBServer(storage_path=":memory:") as server:
         yield server.uri
+
+
+@contextlib.contextmanager
+def redis_broker() -> Iterator[dict[str, Any]]:
+    """Celery's settings of a Redis in which nobody else sees what is sent."""
+    name = f"live_activity_test_{uuid.uuid4().hex}"
+    remedy = BROKER_REMEDY.format(port=6379, image="redis", variable="TEST_REDIS_URL")
+    require(_takes_messages(REDIS_URL), "Redis", remedy)
+    prefix = f"{name}:"
+    yield {
+        "broker_url": REDIS_URL,
+        "broker_transport_options": {"global_keyprefix": prefix},
+        "broker_connection_retry_on_startup": True,
+    }
+    with Redis.from_url(REDIS_URL) as redis:
+        for key in redis.scan_iter(f"{prefix}*"):
+            redis.delete(key)
+
+
+@contextlib.contextmanager
+def rabbitmq_broker() -> Iterator[dict[str, Any]]:
+    """Celery's settings of a RabbitMQ, with queues of their own, deleted at the end."""
+    name = f"live_activity_test_{uuid.uuid4().hex}"
+    remedy = BROKER_REMEDY.format(port=5672, image="rabbitmq", variable="TEST_RABBITMQ_URL")
+    require(_takes_messages(RABBITMQ_URL), "RabbitMQ", remedy)
+    yield {
+        "broker_url": RABBITMQ_URL,
+        "task_default_queue": name,
+        "broker_connection_retry_on_startup": True,
+    }
+    with kombu.Connection(RABBITMQ_URL) as connection:
+        for queue in (name, f"{name}.own"):
+            connection.default_channel.queue_delete(queue)
+            connection.default_channel.exchange_delete(queue)
+
+
+def _takes_messages(url: str) -> bool:
+    try:
+        with kombu.Connection(url, connect_timeout=2) as connection:
+            connection.ensure_connection(max_retries=1)
+    except Exception:  # each transport has its own
+        return False
+    return True

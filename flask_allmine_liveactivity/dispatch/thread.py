@@ -5,14 +5,13 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import sys
 import threading
 from collections.abc import Callable
 
 from flask_allmine_liveactivity.delivery import Delivery
 from flask_allmine_liveactivity.dispatch.base import Dispatch
+from flask_allmine_liveactivity.dispatch.green import refuse_green_threads
 from flask_allmine_liveactivity.dispatch.loop import deliver_until_stopped
-from flask_allmine_liveactivity.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +23,7 @@ class ThreadDispatch(Dispatch):
     """One daemon thread a process, which sweeps also for what others have left behind."""
 
     def __init__(self, delivery: Callable[[], Delivery], sweep_interval: float) -> None:
-        refuse_green_threads()
+        refuse_green_threads("the thread")
         self._delivery = delivery
         self._sweep_interval = sweep_interval
         self._lock = threading.Lock()
@@ -41,7 +40,7 @@ class ThreadDispatch(Dispatch):
         with self._lock:
             if self._pid == os.getpid():
                 return
-            refuse_green_threads()
+            refuse_green_threads("the thread")
             # After a fork the parent's thread and events are not ours.
             self._wake, self._stopped = threading.Event(), threading.Event()
             self._running = self._delivery()
@@ -72,21 +71,3 @@ class ThreadDispatch(Dispatch):
         self._thread.join(LAST_WORDS)
         self._thread = None
         atexit.unregister(self.close)
-
-
-def refuse_green_threads() -> None:
-    """Raise ``ConfigurationError`` where gevent or eventlet has replaced threads.
-
-    libcurl waits in C: under green threads that would stall every greenlet of the worker.
-    """
-    for name in ("gevent", "eventlet"):
-        patcher = sys.modules.get(f"{name}.monkey" if name == "gevent" else f"{name}.patcher")
-        check = getattr(
-            patcher, "is_module_patched" if name == "gevent" else "is_monkey_patched", None
-        )
-        if check is not None and check("threading" if name == "gevent" else "thread"):
-            raise ConfigurationError(
-                f"LIVE_ACTIVITY_DELIVERY = 'thread' does not work under {name}: waiting for Apple "
-                "would stall every request of the worker. Set it to 'worker' and run "
-                "`flask live-activity worker` beside the web processes."
-            )
