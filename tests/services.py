@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import uuid
 from collections.abc import Iterator
 from typing import Any, NoReturn
@@ -145,3 +146,9 @@ def _takes_messages(url: str) -> bool:
     except Exception:  # each transport has its own
         return False
     return True
+
+
+def listens(port: int) -> bool:
+    """Whether somebody listens at this port of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

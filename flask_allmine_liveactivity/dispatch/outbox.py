@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import atexit
+
+# What brokers' clients load late, and what cannot be loaded any more once the interpreter ends:
+# a script that announces and is done has its message sent then.
+import concurrent.futures.thread  # noqa: F401
 import logging
 import os
 import threading
