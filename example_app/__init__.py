@@ -13,6 +13,7 @@ from flask_jwt_extended import JWTManager
 
 from example_app.accounts import accounts
 from example_app.activities import live_activity
+from example_app.background import open_celery
 from example_app.database import open_database
 from example_app.streams import streams
 
@@ -32,6 +33,7 @@ def create_app(config: Mapping[str, Any] | None = None, **flask_options: Any) ->
 
     JWTManager(app)
     open_database(app)
+    open_celery(app)
     live_activity.init_app(app)
     app.register_blueprint(accounts)
     app.register_blueprint(streams)

@@ -44,14 +44,16 @@ def open_database(app: Flask) -> None:
     """Open the app's database in its instance folder, with a few people in it."""
     Path(app.instance_path).mkdir(parents=True, exist_ok=True)
     engine = create_engine(f"sqlite:///{app.instance_path}/allmine.db")
-    Base.metadata.create_all(engine)
-    make_session = sessionmaker(engine, expire_on_commit=False)
-    app.extensions["allmine"] = make_session
-    with make_session.begin() as session:
+    app.extensions["allmine"] = sessionmaker(engine, expire_on_commit=False)
+    with engine.begin() as connection, Session(connection) as session:
+        # Several processes start at once: one makes the tables, the others wait and find them.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        Base.metadata.create_all(connection)
         for username, password in PEOPLE.items():
             if session.get(User, username) is None:
                 user = User(username=username, password_hash=generate_password_hash(password))
                 session.add(user)
+        session.flush()
 
 
 def database() -> Session:

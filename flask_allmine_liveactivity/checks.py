@@ -30,6 +30,7 @@ def check_installation(installation: Installation) -> list[Finding]:
     settings = installation.settings
     return [
         Finding("configuration", True, f"delivery by {settings.delivery}"),
+        *_delivery(installation),
         _look("storage", lambda: _storage(installation)),
         _look("push", lambda: type(installation.push).__name__),
         _guard(installation),
@@ -71,6 +72,14 @@ def probe(installation: Installation) -> Finding:
         return Finding("probe", True, "Apple knows us: it refused the bogus token, not the key")
     said = result.reason or result.verdict.value
     return Finding("probe", False, f"expected BadDeviceToken, and the answer was {said}")
+
+
+def _delivery(installation: Installation) -> list[Finding]:
+    try:
+        said = installation.dispatch.check()
+    except LiveActivityError as error:
+        return [Finding("delivery", False, str(error))]
+    return [] if said is None else [Finding("delivery", True, said)]
 
 
 def _storage(installation: Installation) -> str:

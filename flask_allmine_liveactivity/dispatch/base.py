@@ -22,6 +22,14 @@ class Dispatch(ABC):
         Returns the run where it was made here and now, else ``None``.
         """
 
+    def check(self) -> str | None:
+        """What ``flask live-activity check`` should say of those who deliver, if anything.
+
+        Raises:
+            LiveActivityError: They cannot deliver; the message says what to do.
+        """
+        return None
+
     @abstractmethod
     def close(self) -> None:
         """Stop: what is claimed and unsent is released."""

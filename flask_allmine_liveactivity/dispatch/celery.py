@@ -20,7 +20,11 @@ from flask_allmine_liveactivity.delivery import Delivery, Run
 from flask_allmine_liveactivity.dispatch.base import Dispatch
 from flask_allmine_liveactivity.dispatch.green import refuse_green_threads
 from flask_allmine_liveactivity.dispatch.outbox import Outbox, Send
-from flask_allmine_liveactivity.errors import ConfigurationError, StorageUnavailable
+from flask_allmine_liveactivity.errors import (
+    ConfigurationError,
+    LiveActivityError,
+    StorageUnavailable,
+)
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -37,6 +41,8 @@ SLICE = 10.0
 ASK_FOR_HELP_AFTER = 1.0
 # So many at the most: more would wait for each other in the storage.
 MOST_HELPERS = 31
+# How long `check` waits for workers to answer, in seconds.
+WORKERS_ANSWER_WITHIN = 2.0
 
 # Where a Celery app keeps what its tasks run: it lives as long as they do.
 _KEPT_AS = "live_activity_dispatch"
@@ -91,6 +97,24 @@ class CeleryDispatch(Dispatch):
             return self._delivery().run(stream_id)
         self._outbox.put(stream_id)
         return None
+
+    def check(self) -> str:
+        """See whether the broker is there, and whether a worker knows the tasks."""
+        try:
+            with self._celery.connection_for_write() as connection:
+                connection.ensure_connection(max_retries=1)
+            registered = self._celery.control.inspect(timeout=WORKERS_ANSWER_WITHIN).registered()
+        except Exception as error:  # each broker's client has its own; they may quote its URL
+            raise LiveActivityError(
+                f"the Celery broker does not answer ({type(error).__name__}): see broker_url"
+            ) from None
+        knowing = [name for name, tasks in (registered or {}).items() if DELIVER in str(tasks)]
+        if not knowing:
+            raise LiveActivityError(
+                f"no Celery worker knows the task {DELIVER!r}: start one with `celery -A ... "
+                "worker --beat`, on the app that is in app.extensions['celery']"
+            )
+        return f"{len(knowing)} Celery worker(s) know {DELIVER!r}"
 
     def close(self) -> None:
         outbox = self._outboxes.get(os.getpid())

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import atexit
-
-# What brokers' clients load late, and what cannot be loaded any more once the interpreter ends:
-# a script that announces and is done has its message sent then.
-import concurrent.futures.thread  # noqa: F401
+import concurrent.futures.thread  # noqa: F401  # see below
 import logging
 import os
 import threading
@@ -16,6 +13,9 @@ from contextlib import AbstractContextManager
 from typing import Final
 
 logger = logging.getLogger(__name__)
+
+# A script that announces and is done has its message sent while the interpreter ends. Brokers'
+# clients load `concurrent.futures.thread`, which cannot be loaded any more then: it is above.
 
 # More are not kept while the broker is away: what they are about is stored, and swept.
 MOST = 1000

@@ -497,9 +497,35 @@ def test_celery_with_the_default_storage_is_refused() -> None:
     assert "set LIVE_ACTIVITY_STORAGE_URI" in message
 
 
-def test_celery_is_not_there_yet() -> None:
-    message = refusal(LIVE_ACTIVITY_DELIVERY="celery")
-    assert "flask live-activity worker" in message
+@pytest.mark.parametrize("uri", ["memory://", "mongomock://"])
+def test_celery_with_a_storage_in_memory_is_refused(uri: str) -> None:
+    message = refusal(LIVE_ACTIVITY_DELIVERY="celery", LIVE_ACTIVITY_STORAGE_URI=uri)
+    assert f"{uri!r} is in one process" in message
+
+
+def test_celery_with_a_storage_object_in_memory_is_refused() -> None:
+    app = bare_app(LIVE_ACTIVITY_DELIVERY="celery", TESTING=True)
+    with pytest.raises(ConfigurationError, match="is in one process"):
+        LiveActivity(app, storage=MemoryStorage())
+
+
+CELERY = {"LIVE_ACTIVITY_DELIVERY": "celery", "LIVE_ACTIVITY_STORAGE_URI": "mongodb://h/db"}
+
+
+def test_celery_without_the_hosts_celery_app() -> None:
+    message = refusal(**CELERY)
+    assert 'app.extensions["celery"]' in message
+    assert "before LiveActivity.init_app(app)" in message
+
+
+def test_celery_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "celery", None)
+    assert 'pip install "flask-allmine-liveactivity[celery]"' in refusal(**CELERY)
+
+
+@pytest.mark.parametrize("queue", ["", "two words", "a" * 201, 5, "line\n"])
+def test_a_celery_queue_that_is_none(queue: Any) -> None:
+    assert "LIVE_ACTIVITY_CELERY_QUEUE" in refusal(LIVE_ACTIVITY_CELERY_QUEUE=queue)
 
 
 # --- green threads --------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ def make_host(config: Mapping[str, Any], *, flask_task: bool, late_schedule: boo
     JWTManager(app)
     LiveActivity(app)
 
-    @celery.task(name="host.cancel")
+    @celery.task(name="host.cancel", shared=False)
     def cancel(stream_id: str) -> None:
         with app.app_context():
             notify_stream_state(stream_id, "cancelled")
