@@ -115,7 +115,7 @@ def test_the_installation_tells_a_phone(compose: dict[str, Any], tmp_path: Path)
         assert until(lambda: " ready." in made.said("worker"), 60), made.said("worker")
 
         token = call(f"{url}/login", {"username": "ada", "password": "lovelace"})["accessToken"]
-        stream = call(f"{url}/streams", {"title": "Ask me anything"}, token)["id"]
+        stream = call(f"{url}/streams", {"title": "Ask me anything"}, token)["streamId"]
         call(
             f"{url}/notifications/live-activity-sessions",
             {

@@ -106,7 +106,7 @@ def test_two_workers_tell_each_phone_once(stage_on_each_broker: Stage) -> None:
     stage = stage_on_each_broker
     stage.config |= {"LIVE_ACTIVITY_LEASE": 60.0, "LIVE_ACTIVITY_BATCH_SIZE": 20}
     app = stage.host()
-    tokens = register_phones(app, 1000)
+    tokens = register_phones(app, 400)
     with stage.worker("--beat"), stage.worker("--beat"):
         notify(app)
         assert until(lambda: all_told(app)), stage.output
@@ -116,7 +116,7 @@ def test_two_workers_tell_each_phone_once(stage_on_each_broker: Stage) -> None:
 def test_a_worker_that_is_killed_forgets_nobody(stage_on_each_broker: Stage) -> None:
     stage = stage_on_each_broker
     app = stage.host(LIVE_ACTIVITY_BATCH_SIZE=100)
-    tokens = register_phones(app, 2000)
+    tokens = register_phones(app, 800)
     with stage.worker("--concurrency", "1") as worker:
         notify(app)
         stage.apns.wait_for(200, timeout=30)
@@ -131,7 +131,7 @@ def test_a_worker_that_is_killed_forgets_nobody(stage_on_each_broker: Stage) -> 
 def test_a_worker_that_is_asked_to_end_releases_what_is_unsent(stage: Stage) -> None:
     """A warm shutdown: the task under way ends its slice, or all that is due."""
     app = stage.host(LIVE_ACTIVITY_LEASE=60.0)
-    tokens = register_phones(app, 1000)
+    tokens = register_phones(app, 400)
     with stage.worker("--concurrency", "1") as worker:
         notify(app)
         stage.apns.wait_for(100, timeout=30)
