@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cryptography import x509
@@ -25,7 +25,7 @@ events {{ worker_connections 1024; }}
 http {{
   access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  keepalive_requests 100000000; keepalive_timeout 3600; http2_max_concurrent_streams 1000;
+  keepalive_requests 100000000; keepalive_timeout 3600; http2_max_concurrent_streams {streams};
   server {{
     listen 127.0.0.1:{port} ssl http2;
     ssl_certificate {folder}/certificate.pem; ssl_certificate_key {folder}/key.pem;
@@ -45,40 +45,51 @@ class Sink:
 
 
 @contextlib.contextmanager
-def sink(core: int | None = None) -> Iterator[Sink]:
-    """Run nginx until the block ends.
+def sink(core: int | None = None, streams: int = 1000) -> Iterator[Sink]:
+    """Run nginx until the block ends, with room for so many streams on a connection.
 
     Raises:
         SystemExit: nginx is not installed.
     """
     if shutil.which("nginx") is None:
         raise SystemExit("The benchmarks need nginx as a sink: apt-get install nginx-light")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         _certificate(Path(folder))
         configuration = Path(folder, "nginx.conf")
-        configuration.write_text(_CONFIGURATION.format(folder=folder, port=port))
+        configuration.write_text(_CONFIGURATION.format(folder=folder, port=port, streams=streams))
         server = subprocess.Popen(
             ["nginx", "-c", str(configuration), "-p", folder],
             stderr=subprocess.DEVNULL,
-            preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),
+            preexec_fn=pinned(core),
         )
         try:
-            _wait_for(port)
+            wait_for(port)
             yield Sink(port, f"{folder}/certificate.pem")
         finally:
             server.terminate()
             server.wait()
 
 
-def _wait_for(port: int) -> None:
+def free_port() -> int:
+    """A port at which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def pinned(core: int | None) -> Callable[[], None] | None:
+    """What a new process does to stay on one core."""
+    return None if core is None else lambda: os.sched_setaffinity(0, {core})
+
+
+def wait_for(port: int) -> None:
+    """Wait until somebody listens."""
     for _ in range(200):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
             return
         time.sleep(0.02)
-    raise SystemExit("nginx did not start")
+    raise SystemExit(f"nobody listens at {port}")
 
 
 def _certificate(folder: Path) -> None:

@@ -17,7 +17,7 @@ from flask_allmine_liveactivity.push.apns.answers import read_refusal, verdict_o
 from flask_allmine_liveactivity.push.apns.provider_token import ProviderToken
 
 # Apple allows 500 to 1,500 streams once a connection is authenticated.
-MAX_IN_FLIGHT = 500
+MAX_IN_FLIGHT = 1000
 # A server that answers within so many seconds needs no more in flight than so many.
 NEAR = 0.02
 NEAR_IN_FLIGHT = 100
