@@ -19,8 +19,9 @@ lint: .venv/test/ready
 	.venv/test/bin/ruff format --check .
 	.venv/test/bin/mypy
 
-bench: .venv/test/ready
-	.venv/test/bin/python benchmarks/fan_out.py
+# `make bench ARGS=--quick` is little of each; `ARGS="--only engines"` is one part.
+bench: .venv/bench/ready
+	.venv/bench/bin/python benchmarks $(ARGS)
 
 clean:
 	rm -rf .venv
@@ -28,6 +29,12 @@ clean:
 .venv/demo/ready: pyproject.toml
 	$(PYTHON) -m venv --clear .venv/demo
 	.venv/demo/bin/pip install --quiet --disable-pip-version-check --editable ".[simulator,postgresql,mysql]"
+	touch $@
+
+.venv/bench/ready: pyproject.toml
+	$(PYTHON) -m venv --clear .venv/bench
+	.venv/bench/bin/pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	.venv/bench/bin/pip install --quiet --disable-pip-version-check --group bench --editable .
 	touch $@
 
 .venv/test/ready: pyproject.toml

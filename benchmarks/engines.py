@@ -140,7 +140,7 @@ def bare_libcurl(url: str, ca: str, count: int) -> dict[str, float]:
     return {"per_second": max(rates)}
 
 
-def aioapns(url: str, ca: str, count: int) -> dict[str, float]:
+def aioapns(url: str, ca: str, count: int, in_flight: int) -> dict[str, float]:
     """The usual choice in Python."""
     from aioapns import APNs, NotificationRequest, PushType
 
@@ -159,7 +159,7 @@ def aioapns(url: str, ca: str, count: int) -> dict[str, float]:
         protocol: Any = apns.pool.protocol_class  # type: ignore[attr-defined]
         protocol.APNS_SERVER, protocol.APNS_PORT = host, int(port)
         message = json.loads(PAYLOAD)
-        room = asyncio.Semaphore(500)
+        room = asyncio.Semaphore(in_flight)
 
         async def send(number: int) -> None:
             async with room:
@@ -257,14 +257,15 @@ def mopyapns(url: str, ca: str, count: int) -> dict[str, float]:
     return {"per_second": count / (time.perf_counter() - began)}
 
 
-def node_http2(url: str, ca: str, count: int) -> dict[str, float]:
+def node_http2(url: str, ca: str, count: int, in_flight: int) -> dict[str, float]:
     """node's own client."""
-    return _node("http2.mjs", url=url, ca=ca, count=count)
+    return _node("http2.mjs", url=url, ca=ca, count=count, inFlight=in_flight)
 
 
-def npm_apns2(url: str, ca: str, count: int, package: str) -> dict[str, float]:
+def npm_apns2(url: str, ca: str, count: int, in_flight: int, package: str) -> dict[str, float]:
     """The npm package of that name."""
-    return _node("apns2.mjs", url=url, ca=ca, count=count, package=package)
+    given = {"url": url, "ca": ca, "count": count, "inFlight": in_flight}
+    return _node("apns2.mjs", package=package, **given)
 
 
 def _node(script: str, **given: Any) -> dict[str, float]:
@@ -276,7 +277,6 @@ def _node(script: str, **given: Any) -> dict[str, float]:
         "team": TEAM_ID,
         "topic": TOPIC,
         "payload": PAYLOAD.decode(),
-        "inFlight": IN_FLIGHT,
     }
     done = subprocess.run(
         ["node", str(CLIENTS / script)],

@@ -278,7 +278,7 @@ class FanOut:
             claim_id=new_id(),
             limit=limit,
             now=now,
-            lease_until=now + self._policy.lease,
+            leased_until=now + self._policy.lease,
         )
         return _Batch(stream, event, limit, sessions, now, began, time.monotonic() - began)
 

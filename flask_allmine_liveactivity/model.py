@@ -104,6 +104,9 @@ class Session:
     claim_id: str | None = None
     reason: str | None = None
     """Why the last push did not end it."""
+    leased_until: float = 0.0
+    """Whoever has claimed it has it until then; 0: nobody has. Not in ``due_at``: what is indexed
+    stays as it is, and so a claim is a cheap write."""
 
     @property
     def fingerprint(self) -> str:

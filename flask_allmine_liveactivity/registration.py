@@ -176,6 +176,7 @@ def _renewed(row: Session, new: Session, now: float) -> Session:
         attempts=0,
         rejections=0,
         claim_id=None,
+        leased_until=0.0,
     )
     if row.token != new.token:
         again = replace(again, due_at=now)

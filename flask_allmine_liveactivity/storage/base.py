@@ -98,6 +98,7 @@ def settled_fields(settlement: Settlement) -> dict[str, Any]:
         "due_at": settlement.due_at,
         "reason": settlement.reason,
         "claim_id": None,
+        "leased_until": 0.0,
     }
 
 
@@ -217,12 +218,12 @@ class Storage(ABC):
         claim_id: str,
         limit: int,
         now: float,
-        lease_until: float,
+        leased_until: float,
     ) -> list[Session]:
         """Take pending sessions of a stream: none is ever taken twice under one lease.
 
-        Takes up to `limit` rows that are active, have ``delivered < revision`` and
-        ``due_at <= now``, and gives them `claim_id` and ``due_at = lease_until``, atomically.
+        Takes up to `limit` rows that are active, have ``delivered < revision``, ``due_at <= now``
+        and ``leased_until <= now``, and gives them `claim_id` and `leased_until`, atomically.
         """
 
     @abstractmethod
@@ -236,7 +237,9 @@ class Storage(ABC):
 
     @abstractmethod
     def next_due(self, stream_id: str, revision: int) -> float | None:
-        """The earliest ``due_at`` among active sessions with ``delivered < revision``."""
+        """When the next session can be claimed: among the active ones with
+        ``delivered < revision``, the earliest ``due_at``, or ``leased_until`` where it is claimed.
+        """
 
     @abstractmethod
     def rest(self, event: StreamEvent, due_at: float) -> bool:

@@ -140,14 +140,14 @@ class MemoryStorage(Storage):
         claim_id: str,
         limit: int,
         now: float,
-        lease_until: float,
+        leased_until: float,
     ) -> list[Session]:
         with self._lock:
             taken: list[Session] = []
             for session_id in self._active.get(stream_id, ()):
                 row = self._rows[session_id]
-                if row.delivered < revision and row.due_at <= now:
-                    taken.append(replace(row, claim_id=claim_id, due_at=lease_until))
+                if row.delivered < revision and max(row.due_at, row.leased_until) <= now:
+                    taken.append(replace(row, claim_id=claim_id, leased_until=leased_until))
                     if len(taken) == limit:
                         break
             for row in taken:
@@ -172,6 +172,7 @@ class MemoryStorage(Storage):
                         due_at=settlement.due_at,
                         reason=settlement.reason,
                         claim_id=None,
+                        leased_until=0.0,
                     )
                 )
             return counted
@@ -192,7 +193,10 @@ class MemoryStorage(Storage):
     def next_due(self, stream_id: str, revision: int) -> float | None:
         with self._lock:
             rows = (self._rows[session_id] for session_id in self._active.get(stream_id, ()))
-            return min((row.due_at for row in rows if row.delivered < revision), default=None)
+            return min(
+                (row.leased_until or row.due_at for row in rows if row.delivered < revision),
+                default=None,
+            )
 
     def rest(self, event: StreamEvent, due_at: float) -> bool:
         with self._lock:

@@ -258,7 +258,7 @@ def test_what_a_dead_worker_had_claimed_is_told_after_the_lease(world: World) ->
         claim_id="dead",
         limit=4,
         now=world.clock.now,
-        lease_until=world.clock.now + 60,
+        leased_until=world.clock.now + 60,
     )
     world.run()
     assert len(world.told) == 6
@@ -270,7 +270,7 @@ def test_its_event_is_due_when_the_lease_ends(world: World) -> None:
     world.register_many(2)
     event = world.end()
     world.storage.claim(
-        STREAM, event.revision, claim_id="dead", limit=1, now=NOW, lease_until=NOW + 60
+        STREAM, event.revision, claim_id="dead", limit=1, now=NOW, leased_until=NOW + 60
     )
     assert world.run().next_due == NOW + 60
 

@@ -61,7 +61,7 @@ class Audience:
         return answer
 
     def rotate(self, number: int) -> None:
-        """iOS gives a phone a new token. Only before the end: later the old one may be in flight."""
+        """A phone gets a new token. Only before the end: later the old one may be in flight."""
         old, new = a_token(number), a_token(number, life=1)
         assert self._register(number, new, STREAM) is Answer.REGISTERED
         self.tokens -= {old}

@@ -179,7 +179,7 @@ class TestWithoutTransactions:
         self.meanwhile(storage, replace(old, session_id="f" * 32), lambda: take(storage), NOW + 1)
         row = found(storage, old)
         assert row.claim_id is not None
-        assert row.due_at == NOW + LEASE
+        assert row.leased_until == NOW + LEASE
 
     def test_an_expired_session_that_its_owner_renews_is_not_taken_over(
         self, storage: Storage

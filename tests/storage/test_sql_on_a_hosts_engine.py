@@ -232,7 +232,7 @@ class TestTheEngine:
         storage = SQLStorage(engine)
         storage.prepare()
         caplog.set_level("DEBUG", logger="sqlalchemy.engine")
-        session = keep(storage, token="5ec7e7" * 10)
+        session = keep(storage, token="10c0ff" * 10)
         assert session.token not in caplog.text
 
     def test_no_connection_is_kept(self, engine: Engine) -> None:

@@ -95,9 +95,9 @@ def rest(self, event, due_at):
     ),
     "it claims what another has claimed": (
         """
-def claim(self, stream_id, revision, *, claim_id, limit, now, lease_until):
+def claim(self, stream_id, revision, *, claim_id, limit, now, leased_until):
     return super().claim(
-        stream_id, revision, claim_id=claim_id, limit=limit, now=now, lease_until=now
+        stream_id, revision, claim_id=claim_id, limit=limit, now=now, leased_until=now
     )
 """,
         "test_a_claim_holds_until_its_lease_ends",

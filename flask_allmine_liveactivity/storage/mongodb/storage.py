@@ -296,9 +296,10 @@ class MongoStorage(Storage):
         claim_id: str,
         limit: int,
         now: float,
-        lease_until: float,
+        leased_until: float,
     ) -> list[Session]:
-        pending = {**untold(stream_id, revision), "due_at": {"$lte": now}}
+        due = {"due_at": {"$lte": now}, "leased_until": {"$lte": now}}
+        pending = {**untold(stream_id, revision), **due}
         taken: list[Session] = []
         with self._ready():
             while len(taken) < limit:
@@ -311,7 +312,7 @@ class MongoStorage(Storage):
                 # other has not, and the claim id says which those are.
                 self._sessions.update_many(
                     {"_id": {"$in": ids}, **pending},
-                    {"$set": {"claim_id": claim_id, "due_at": lease_until}},
+                    {"$set": {"claim_id": claim_id, "leased_until": leased_until}},
                 )
                 ours = self._sessions.find({"_id": {"$in": ids}, "claim_id": claim_id})
                 taken += [session_of(row) for row in ours]
@@ -329,10 +330,24 @@ class MongoStorage(Storage):
             )
 
     def next_due(self, stream_id: str, revision: int) -> float | None:
+        pending = untold(stream_id, revision)
         with self._ready():
-            found = self._sessions.find(untold(stream_id, revision), {"due_at": 1})
-            rows = list(found.sort("due_at", 1).limit(1))
-        return float(rows[0]["due_at"]) if rows else None
+            first = self._earliest(pending, "due_at")
+            if first is None or not first["leased_until"]:
+                return None if first is None else float(first["due_at"])
+            # Those before the first free one are all in somebody's hands: they are few.
+            free = self._earliest({**pending, "leased_until": 0.0}, "due_at")
+            leased = {**pending, "leased_until": {"$gt": 0.0}}
+            if free is not None:
+                leased["due_at"] = {"$lt": free["due_at"]}
+            in_hands = self._earliest(leased, "leased_until")
+        times = [float(free["due_at"])] if free else []
+        return min([*times, float(in_hands["leased_until"])] if in_hands else times, default=None)
+
+    def _earliest(self, among: Document, by: str) -> Document | None:
+        return self._sessions.find_one(
+            among, {"due_at": 1, "leased_until": 1}, sort=[(by, ASCENDING)]
+        )
 
     # --- what people ask for -----------------------------------------------------------------
 

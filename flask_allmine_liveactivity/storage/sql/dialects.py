@@ -6,16 +6,24 @@ One class a database, chosen by SQLAlchemy's dialect name. Each rule here was le
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
+    ColumnElement,
     Connection,
     Engine,
     Row,
     Select,
+    Text,
+    any_,
+    cast,
+    func,
     insert,
+    literal,
     literal_column,
     select,
     text,
@@ -87,18 +95,22 @@ class Database:
         inserted = connection.execute(statement.returning(sessions.c.session_id), row)
         return inserted.first() is not None
 
+    def among(self, column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
+        """That `column` is one of many `values`, passed as one text: a thousand parameters, or an
+        array of them, take the driver longer than the database takes to find the rows."""
+        one_by_one = func.json_array_elements_text(cast(literal(json.dumps(values), Text), JSON))
+        return column == any_(func.array(select(one_by_one).scalar_subquery()))
+
     def claim(
         self, connection: Connection, pending: Select[Any], taken: Mapping[str, Any]
     ) -> Sequence[Row[*tuple[Any, ...]]]:
         """Update the rows that `pending` selects the ids of, and return them as they became."""
-        chosen = pending.with_for_update(skip_locked=True).cte("chosen")
-        statement = (
-            update(sessions)
-            .where(sessions.c.session_id == chosen.c.session_id)
-            .values(taken)
-            .returning(sessions)
-        )
-        return connection.execute(statement).all()
+        # By their place in the table, where they are locked already: their ids would be looked up.
+        place: ColumnElement[Any] = literal_column("ctid")
+        chosen: Select[Any] = pending.with_only_columns(place, maintain_column_froms=True)
+        locked = func.array(chosen.with_for_update(skip_locked=True).scalar_subquery())
+        statement = update(sessions).where(place == any_(locked)).values(taken)
+        return connection.execute(statement.returning(sessions)).all()
 
 
 class SQLite(Database):
@@ -153,6 +165,10 @@ class SQLite(Database):
         inserted = connection.execute(statement.returning(sessions.c.session_id), row)
         return inserted.first() is not None
 
+    def among(self, column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
+        one_by_one = func.json_each(json.dumps(values)).table_valued("value")
+        return column.in_(select(one_by_one.c.value))
+
     def claim(
         self, connection: Connection, pending: Select[Any], taken: Mapping[str, Any]
     ) -> Sequence[Row[*tuple[Any, ...]]]:
@@ -204,6 +220,9 @@ class MariaDB(Database):
                 raise
             return False
         return True
+
+    def among(self, column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
+        return column.in_(values)
 
     def claim(
         self, connection: Connection, pending: Select[Any], taken: Mapping[str, Any]

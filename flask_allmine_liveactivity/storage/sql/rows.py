@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -32,6 +32,7 @@ _STATUS = sessions.c.keys().index("status")
 _STATUSES = {status.value: status for status in SessionStatus}
 
 ACTIVE = sessions.c.status == SessionStatus.ACTIVE.value
+NOT_LEASED = sessions.c.leased_until == 0.0
 
 
 def of_event(stream_id: str) -> ColumnElement[bool]:
@@ -85,11 +86,19 @@ def write_resolution(
         )
 
 
-def still_the_same(settlement: Settlement, group: Sequence[Session]) -> ColumnElement[bool]:
-    """Where a settlement counts, for a group of sessions that become the same."""
+Among = Callable[[ColumnElement[str], Sequence[str]], ColumnElement[bool]]
+
+
+def still_the_same(
+    settlement: Settlement, group: Sequence[Session], among: Among
+) -> ColumnElement[bool]:
+    """Where a settlement counts, for a group of sessions that become the same.
+
+    `among` says in the database's manner that a column is one of many values.
+    """
     if settlement.whoever_holds_the_lease:
         same = and_(
-            sessions.c.token.in_([session.token for session in group]),
+            among(sessions.c.token, [session.token for session in group]),
             # COALESCE keeps planners off the index on stream_id, which would go through the whole
             # audience where the tokens name the rows.
             func.coalesce(sessions.c.stream_id, sessions.c.stream_id)
@@ -97,7 +106,7 @@ def still_the_same(settlement: Settlement, group: Sequence[Session]) -> ColumnEl
         )
     else:
         same = and_(
-            sessions.c.session_id.in_([session.session_id for session in group]),
+            among(sessions.c.session_id, [session.session_id for session in group]),
             sessions.c.claim_id == settlement.session.claim_id,
         )
     if settlement.not_seen_after is None:

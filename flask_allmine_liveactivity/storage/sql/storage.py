@@ -42,6 +42,7 @@ from flask_allmine_liveactivity.storage.base import (
 )
 from flask_allmine_liveactivity.storage.sql.rows import (
     ACTIVE,
+    NOT_LEASED,
     event_of,
     met_by,
     of_event,
@@ -235,15 +236,19 @@ class SQLStorage(Storage):
         claim_id: str,
         limit: int,
         now: float,
-        lease_until: float,
+        leased_until: float,
     ) -> list[Session]:
         pending = (
             select(sessions.c.session_id)
-            .where(*untold(stream_id, revision), sessions.c.due_at <= now)
+            .where(
+                *untold(stream_id, revision),
+                sessions.c.due_at <= now,
+                sessions.c.leased_until <= now,
+            )
             .order_by(sessions.c.due_at)
             .limit(limit)
         )
-        taken = {"claim_id": claim_id, "due_at": lease_until}
+        taken = {"claim_id": claim_id, "leased_until": leased_until}
         rows = self._write(
             lambda connection: self._database.claim(connection, pending, taken), durable=False
         )
@@ -254,7 +259,7 @@ class SQLStorage(Storage):
             return sum(
                 connection.execute(
                     update(sessions)
-                    .where(still_the_same(settlement, group))
+                    .where(still_the_same(settlement, group, self._database.among))
                     .values(settled_fields(settlement))
                 ).rowcount
                 for settlement, group in grouped(settlements)
@@ -263,14 +268,23 @@ class SQLStorage(Storage):
         return self._write(work, durable=False) if settlements else 0
 
     def next_due(self, stream_id: str, revision: int) -> float | None:
-        statement = (
-            select(sessions.c.due_at)
-            .where(*untold(stream_id, revision))
+        pending = untold(stream_id, revision)
+        by_due_at = (
+            select(sessions.c.due_at, sessions.c.leased_until)
+            .where(*pending)
             .order_by(sessions.c.due_at)
             .limit(1)
         )
-        rows = self._read(statement)
-        return float(rows[0][0]) if rows else None
+        first = self._read(by_due_at)
+        if not first or not first[0].leased_until:
+            return float(first[0].due_at) if first else None
+        # Those before the first free one are all in somebody's hands: they are few.
+        free = self._read(by_due_at.where(NOT_LEASED))
+        leased = select(func.min(sessions.c.leased_until)).where(*pending, not_(NOT_LEASED))
+        if free:
+            leased = leased.where(sessions.c.due_at < free[0].due_at)
+        times = [row[0] for row in (*free, *self._read(leased)) if row[0] is not None]
+        return float(min(times)) if times else None
 
     # --- what people ask for -----------------------------------------------------------------
 

@@ -92,10 +92,14 @@ sessions = Table(
     Column("due_at", Double, nullable=False),
     Column("claim_id", Exact(32)),
     Column("reason", Exact(255)),
+    Column("leased_until", Double, nullable=False),
     # Claiming: one range of one stream, already in the order in which it falls due.
     Index("live_activity_sessions_due", "stream_id", "status", "due_at"),
     Index("live_activity_sessions_owner", "user_id", "device_id"),
     Index("live_activity_sessions_expiry", "expires_at"),
+    # Room on each page for a second version of its rows: a claim changes no indexed column, and
+    # where there is room beside the row PostgreSQL leaves all indexes as they are.
+    postgresql_with={"fillfactor": 50},
 )
 
 events = Table(

@@ -30,9 +30,9 @@ class Claiming:
     def test_a_pending_session_is_claimed(self, storage: Storage) -> None:
         session = keep(storage)
         claimed = storage.claim(
-            STREAM, 1, claim_id="c" * 32, limit=10, now=NOW, lease_until=NOW + LEASE
+            STREAM, 1, claim_id="c" * 32, limit=10, now=NOW, leased_until=NOW + LEASE
         )
-        assert claimed == [replace(session, claim_id="c" * 32, due_at=NOW + LEASE)]
+        assert claimed == [replace(session, claim_id="c" * 32, leased_until=NOW + LEASE)]
         assert everything(storage) == claimed
 
     def test_no_more_are_claimed_than_asked_for(self, storage: Storage) -> None:
@@ -116,6 +116,22 @@ class Claiming:
     def test_what_another_has_claimed_is_due_when_his_lease_ends(self, storage: Storage) -> None:
         keep(storage)
         take(storage)
+        assert storage.next_due(STREAM, 1) == NOW + LEASE
+
+    def test_what_nobody_has_claimed_is_due_before_what_another_has(self, storage: Storage) -> None:
+        keep_many(storage, 3)
+        take(storage)
+        keep(storage, due_at=NOW + LEASE - 1)
+        keep(storage, due_at=NOW + LEASE - 2)
+        assert storage.next_due(STREAM, 1) == NOW + LEASE - 2
+
+    def test_a_lease_that_ends_before_the_next_wait_is_over_comes_first(
+        self, storage: Storage
+    ) -> None:
+        keep_many(storage, 2)
+        take(storage, limit=1, lease=LEASE + 5)
+        take(storage, limit=1)
+        keep(storage, due_at=NOW + LEASE + 1)
         assert storage.next_due(STREAM, 1) == NOW + LEASE
 
     def test_what_waits_is_due_when_its_wait_is_over(self, storage: Storage) -> None:

@@ -114,7 +114,7 @@ def take(
 ) -> list[Session]:
     """Claim under a claim id of its own."""
     return storage.claim(
-        stream_id, revision, claim_id=new_id(), limit=limit, now=now, lease_until=now + lease
+        stream_id, revision, claim_id=new_id(), limit=limit, now=now, leased_until=now + lease
     )
 
 

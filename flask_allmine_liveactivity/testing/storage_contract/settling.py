@@ -52,6 +52,7 @@ class Settling:
             due_at=NOW + 900,
             reason="BadDeviceToken",
             claim_id=None,
+            leased_until=0.0,
         )
 
     def test_a_told_session_has_ended(self, storage: Storage) -> None:
