@@ -98,7 +98,6 @@ class PostgreSQLMeter(SQLMeter):
                 connection.exec_driver_sql(f"VACUUM (ANALYZE) {table}")
 
 
-
 def _outline(node: dict[str, Any], depth: int = 0) -> Iterator[str]:
     where = node.get("Relation Name") or node.get("CTE Name") or ""
     index = node.get("Index Name")
@@ -194,7 +193,6 @@ class MariaDBMeter(_ByCursor):
             return int(status.one()[1])
 
 
-
 class SQLiteMeter(_ByCursor):
     """SQLite counts no rows, but calls back after every so many steps of its virtual machine."""
 
@@ -228,4 +226,3 @@ class SQLiteMeter(_ByCursor):
     def gather_statistics(self) -> None:
         with self.engine.begin() as connection:
             connection.exec_driver_sql("ANALYZE")
-

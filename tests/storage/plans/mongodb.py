@@ -93,9 +93,7 @@ _ABSENT = {"$ne": None}
 
 
 def _is_equality(condition: Any) -> bool:
-    return not isinstance(condition, Mapping) or (
-        "$in" in condition and len(condition["$in"]) == 1
-    )
+    return not isinstance(condition, Mapping) or ("$in" in condition and len(condition["$in"]) == 1)
 
 
 def _values(condition: Any) -> int:
@@ -131,8 +129,9 @@ def _searches(name: str, command: Mapping[str, Any]) -> list[Statement]:
     where = command.get(name, "")
 
     def search(wanted: Filter, sort: Mapping[str, int] | None = None, limit: int = 0) -> Command:
-        return Command(f"{name} {where} {dict(wanted)}", 0, 0, 0.0, "", where, wanted,
-                       tuple(sort or ()), limit)
+        return Command(
+            f"{name} {where} {dict(wanted)}", 0, 0, 0.0, "", where, wanted, tuple(sort or ()), limit
+        )
 
     match name:
         case "find":

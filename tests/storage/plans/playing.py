@@ -11,7 +11,6 @@ from .meters import SQLMeter
 from .population import Population, fill_huge, fill_small
 from .story import Story
 
-
 # What the database knows of its tables.
 COUNTED = "counted before each round"
 OUTDATED = "not counted since the huge stream came"

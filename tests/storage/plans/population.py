@@ -35,12 +35,12 @@ from flask_allmine_liveactivity.storage.sql.tables import events, sessions
 from flask_allmine_liveactivity.testing.storage_contract.records import (
     HOUR,
     NOW,
-    a_session,
     an_announcement,
     keep,
 )
 
 HUGE = "huge"
+UNIQUE_TO_A_ROW = ("session_id", "user_id", "device_id", "activity_id", "identity", "hold")
 LATER = NOW + 1000 * HOUR
 # A knob for the full size: 1,000,000 sessions of 100,000 streams, nine of ten in one of them.
 SESSIONS = int(os.environ.get("TEST_PLAN_SESSIONS", "10000"))
@@ -68,7 +68,7 @@ def small(number: int) -> str:
 
 def fill_small(engine: Engine, storage: Storage, population: Population) -> None:
     """Small streams of one session each, most of which rest; a third is held."""
-    keep(storage, **{name: "seed" for name in ("session_id", "stream_id", "token")})
+    keep(storage, **dict.fromkeys(("session_id", "stream_id", "token"), "seed"))
     storage.announce(an_announcement(stream_id="seed"), NOW)
     seed = storage.event("seed")
     assert seed is not None
@@ -89,16 +89,11 @@ def fill_huge(engine: Engine, population: Population) -> None:
         connection.execute(delete(sessions).where(sessions.c.stream_id == "seed"))
 
 
-def _copy_sessions(
-    connection: Connection, kind: str, count: int, population: Population
-) -> None:
+def _copy_sessions(connection: Connection, kind: str, count: int, population: Population) -> None:
     number = column("i", BigInteger)
     # An odd factor: each number once, in an order such as random ids have.
     name = literal(kind[0]) + cast(number * 2654435761 % 4294967296, String(20))
-    told_apart: dict[str, ColumnElement[Any]] = {
-        key: name for key in ("session_id", "user_id", "device_id", "activity_id")
-    }
-    told_apart |= {key: name for key in ("identity", "hold")}
+    told_apart: dict[str, ColumnElement[Any]] = dict.fromkeys(UNIQUE_TO_A_ROW, name)
     told_apart["token"] = name + literal("f" * 150)
     told_apart["stream_id"] = (
         literal(HUGE)

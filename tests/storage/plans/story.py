@@ -25,7 +25,6 @@ from flask_allmine_liveactivity.testing.storage_contract.records import (
 from .meters import Meter, Statement
 from .population import HUGE, small
 
-
 SITUATIONS = (
     "all are due",
     "others have claimed them",
@@ -193,9 +192,7 @@ class Story:
         told, refused, dead = claimed[::3], claimed[1::3], claimed[2::3]
         self._settle("told", [delivered(each, due_at=self.now + 30) for each in told])
         self._settle("to be tried again", [later(each, self.now + 8) for each in refused])
-        self._settle(
-            "gone", [replace(gone(each), not_seen_after=self.now) for each in dead]
-        )
+        self._settle("gone", [replace(gone(each), not_seen_after=self.now) for each in dead])
         with self.measure("claim where few are due", LIMIT):
             take(self.storage, stream_id=small(0), revision=9, now=self.now, limit=LIMIT)
         with self.measure("claim where nobody is due"):
