@@ -95,6 +95,23 @@ class ThreadConcurrency:
         both = [session.session_id for sessions in claimed for session in sessions]
         assert sorted(both) == sorted(session.session_id for session in rows)
 
+    def test_each_of_eight_workers_on_one_stream_gets_work_and_all_is_claimed_once(
+        self, storage: Storage
+    ) -> None:
+        rows = keep_many(storage, self.phones)
+        has_work = threading.Barrier(8)
+
+        def work() -> list[str]:
+            first = take(storage, limit=2, lease=HOUR)
+            # None goes on before each has some: whoever came out empty would be waited for.
+            if not first:
+                has_work.abort()
+            has_work.wait(actors.PATIENCE)
+            return [each.session_id for each in (*first, *actors.claim_all(storage, 2))]
+
+        claimed = Counter(each for ours in at_once([work] * 8) for each in ours)
+        assert claimed == Counter(ids(rows))
+
     def test_each_claim_stands_in_the_row_as_its_claimant_got_it(self, storage: Storage) -> None:
         keep_many(storage, self.phones)
         claimed = at_once([partial(actors.claim_all, storage, 3)] * 4)

@@ -1,0 +1,23 @@
+"""What MariaDB reads, as it counts it itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import services
+
+from .audience import NoStepReadsAnAudience
+from .meters import MariaDBMeter
+from .playing import KNOWLEDGE, played
+from .story import Story
+
+
+@pytest.fixture(scope="module", params=KNOWLEDGE)
+def story(request: pytest.FixtureRequest) -> Iterator[Story]:
+    with services.mariadb() as uri:
+        yield played(uri, MariaDBMeter, request.param)
+
+
+class TestMariaDB(NoStepReadsAnAudience):
+    """Nothing more."""
