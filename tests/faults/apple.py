@@ -82,15 +82,18 @@ class Front:
                 connection, _ = self._listening.accept()
             except OSError:  # closed
                 return
+            # By another descriptor it can be cut even when TLS has taken this one over.
+            handle = connection.dup()
+            self._open.add(handle)
             self.connections += 1
-            self._open.add(connection)
-            self._run(self._serve, connection)
+            self._run(self._serve, connection, handle)
 
-    def _serve(self, connection: socket.socket) -> None:
+    def _serve(self, connection: socket.socket, handle: socket.socket) -> None:
         # A client that gives up in the midst is what these tests are about; so is a server.
-        with connection, contextlib.suppress(OSError):
+        with handle, connection, contextlib.suppress(OSError):
             self._behaviour(connection)
-        self._open.discard(connection)
+            handle.shutdown(socket.SHUT_RDWR)
+        self._open.discard(handle)
 
     def _run(self, target: Callable[..., None], *arguments: socket.socket) -> None:
         self._threads = [thread for thread in self._threads if thread.is_alive()]

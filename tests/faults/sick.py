@@ -118,7 +118,7 @@ A_WINDOW_THAT_OVERFLOWS = 2 * WindowUpdateFrame(0, window_increment=2**31 - 1).s
 AN_ANSWER_NOBODY_ASKED_FOR = HeadersFrame(
     4711, data=HEADERS_SENT, flags=["END_HEADERS", "END_STREAM"]
 ).serialize()
-HEADERS_THAT_DECODE_TO_NOTHING = HeadersFrame(
+HEADERS_THAT_ARE_NONE = HeadersFrame(
     1, data=b"\xff\xff\xff\xff\xff\xff", flags=["END_HEADERS", "END_STREAM"]
 ).serialize()
 
