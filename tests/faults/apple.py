@@ -34,7 +34,7 @@ class Front:
         """Device tokens that were answered with 200 by a sick Apple, in order."""
         self.connections = 0
         """How many were taken so far."""
-        self._behaviour: Behaviour = self._relay
+        self._behaviour: Behaviour = self.relay
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=512)
@@ -53,16 +53,21 @@ class Front:
 
     def become(self, behaviour: Behaviour) -> None:
         """Cut all connections, and do this with new ones."""
-        self._behaviour = behaviour
+        self.welcome(behaviour)
         for connection in list(self._open):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
+    def welcome(self, behaviour: Behaviour) -> None:
+        """Do this with new connections; those there are stay as they are."""
+        self._behaviour = behaviour
+
     def recover(self) -> None:
         """Be well again."""
-        self.become(self._relay)
+        self.become(self.relay)
 
-    def _relay(self, client: socket.socket) -> None:
+    def relay(self, client: socket.socket) -> None:
+        """Let the local APNs answer."""
         with socket.create_connection(("127.0.0.1", self.apns.port)) as server:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

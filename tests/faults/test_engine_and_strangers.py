@@ -50,3 +50,13 @@ def test_the_reason_has_the_name_of_the_fault(
     front.become(sick.over_tls(tmp_path, talk, "h2"))
     with engine(front.apns, url=front.url) as push:
         assert send_one(push).reason == reason
+
+
+def test_a_connection_on_which_nothing_is_answered_is_not_used_again(
+    front: Front, tmp_path: Path
+) -> None:
+    front.become(sick.over_tls(tmp_path, sick.resets_all, "h2"))
+    with engine(front.apns, url=front.url) as push:
+        assert send_one(push).verdict is Verdict.UNREACHABLE
+        front.welcome(front.relay)
+        assert send_one(push).verdict is Verdict.DELIVERED

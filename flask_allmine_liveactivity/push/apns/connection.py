@@ -100,6 +100,8 @@ class Connection:
         self._bearer = ""
         self._headers: list[str] = []
         self._fresh_connection_wanted = False
+        # What came last was no answer: the next run is better off at another of Apple's servers.
+        self._in_doubt = False
         # Before the first push that Apple has authenticated a connection may carry one stream.
         self._room = 1
 
@@ -108,6 +110,7 @@ class Connection:
         source = iter(pushes)
         drained = False
         finished: deque[tuple[_Seat, int | None]] = deque()
+        self._fresh_connection_wanted = self._fresh_connection_wanted or self._in_doubt
         try:
             while True:
                 if self._fresh_connection_wanted and not self._flights:
@@ -206,6 +209,7 @@ class Connection:
 
     def _result(self, seat: _Seat, error: int | None) -> PushResult | None:
         """What became of a push; ``None``: it is sent again."""
+        self._in_doubt = error is not None
         if error is not None:
             self._room = max(1, self._room // 2)
             if error == pycurl.E_OPERATION_TIMEDOUT:
@@ -262,7 +266,7 @@ class Connection:
     def _reconnect(self) -> None:
         self._multi.close()
         self._multi = _multi()
-        self._fresh_connection_wanted = False
+        self._fresh_connection_wanted = self._in_doubt = False
         self._room = 1
 
     def _handle(self) -> pycurl.Curl:
