@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from flask_allmine_liveactivity.storage.base import Storage
 
 from .apple import Front
 from .audience import BYSTANDERS, LIFETIME, STREAM, STREAM_TO_COME, Audience, a_token, until
-from .processes import a_worker, open_files, settings_of, threads
+from .processes import a_worker, open_files, process, settings_of, threads
 
 # Seconds that a worker waits for a connection and for an answer, so that tests are short.
 IMPATIENT = {"CONNECT_TIMEOUT": 1, "ANSWER_TIMEOUT": 2}
@@ -71,6 +72,12 @@ class Stage:
         (found,) = self.storage.sessions(user_id=f"user-{number}", stream_id=STREAM)
         return found
 
+    def come_late(self, count: int = 20) -> None:
+        """More phones register, and are to be told."""
+        first = len(self.audience.tokens)
+        for number in range(first, first + count):
+            self.audience.register(number)
+
     def attempts(self) -> set[int]:
         """How often sessions of the stream were refused."""
         return {row.attempts for row in self.storage.sessions(limit=10_000, stream_id=STREAM)}
@@ -94,14 +101,27 @@ class Stage:
         assert until(lambda: threads(worker.pid) == 1, 10)
         assert open_files(worker.pid) <= MOST_FILES
 
+    def lift(self, **config: Any) -> None:
+        """Somebody has mended what was wrong, and says so: ``flask live-activity resend``."""
+        command = [sys.executable, "-m", "flask", "--app", "faults.host:make_host"]
+        settings = settings_of(self.uri, self.front.settings, **config)
+        with process(
+            *command, "live-activity", "resend", config=settings, output=self.output
+        ) as resend:
+            assert resend.wait(30) == 0, self.said
+
     def _claimed(self) -> bool:
         rows = self.storage.sessions(limit=10_000, stream_id=STREAM)
         return any(row.claim_id for row in rows)
 
     def _tells_another_stream(self) -> None:
         self.end(STREAM_TO_COME)
-        others = {a_token(number, STREAM_TO_COME) for number in range(BYSTANDERS)}
-        assert until(lambda: others <= {push.token for push in self.front.accepted}, 70)
+        assert until(lambda: self.others <= {push.token for push in self.front.accepted}, 70)
+
+    @property
+    def others(self) -> set[str]:
+        """The tokens of the stream that ends when all is over."""
+        return {a_token(number, STREAM_TO_COME) for number in range(BYSTANDERS)}
 
     def end(self, stream: str) -> None:
         """Announce the end of a stream."""

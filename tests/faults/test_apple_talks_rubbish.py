@@ -61,15 +61,13 @@ def diseases(folder: Path) -> dict[str, Behaviour]:
 def test_one_disease_after_the_other(stage: Stage) -> None:
     stage.apns.delay(0.05)
     stage.audience.end()
-    late = iter(range(PHONES, 10 * PHONES))
     grown: list[tuple[int, int]] = []
     with stage.worker() as worker:
         stage.midst()
         for name, disease in diseases(stage.folder).items():
             before = stage.front.connections
             stage.front.become(disease)
-            for number, _ in zip(late, range(LATE), strict=False):
-                stage.audience.register(number)
+            stage.come_late(LATE)
             assert until(lambda: stage.front.connections > before, 20), name  # noqa: B023
             assert stage.audience.pending >= LATE, name
             stage.front.recover()
@@ -82,9 +80,7 @@ def test_one_disease_after_the_other(stage: Stage) -> None:
     assert HELD_IS_SAID not in stage.said
 
 
-def assert_nothing_leaks(
-    grown: list[tuple[int, int]], worker: subprocess.Popen[bytes]
-) -> None:
+def assert_nothing_leaks(grown: list[tuple[int, int]], worker: subprocess.Popen[bytes]) -> None:
     files, memory = grown[2]
     assert until(lambda: open_files(worker.pid) <= files + 1, 10), grown
     assert rss(worker.pid) <= memory + MORE_MEMORY, grown
