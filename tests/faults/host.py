@@ -1,6 +1,7 @@
 """A host as its processes load it: ``flask --app faults.host:make_host``, gunicorn, Celery.
 
-Its configuration comes from the environment, as JSON in ``FAULTS_HOST``.
+Its configuration comes from the environment, as JSON in ``FAULTS_HOST``; in ``FAULTS_APPLE``, how
+long the engine waits for Apple.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from flask import Flask
 from flask_jwt_extended import JWTManager
 
 from flask_allmine_liveactivity import LiveActivity, notify_stream_state
+from flask_allmine_liveactivity.push.apns import connection
 
 JWT_SECRET = "a secret of the tests, long enough for HS256"  # noqa: S105
 
@@ -27,6 +29,8 @@ def make_host(**config: Any) -> Flask:
     )
     app.config.update(json.loads(os.environ.get("FAULTS_HOST", "{}")))
     app.config.update(config)
+    for name, seconds in json.loads(os.environ.get("FAULTS_APPLE", "{}")).items():
+        setattr(connection, name, seconds)
     JWTManager(app)
     LiveActivity(app)
 

@@ -94,3 +94,9 @@ def open_files(pid: int) -> int:
 def threads(pid: int) -> int:
     """How many threads a process has."""
     return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
+def rss(pid: int) -> int:
+    """How much memory a process has, in KiB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0])

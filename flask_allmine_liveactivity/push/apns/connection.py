@@ -31,6 +31,8 @@ ANSWER_TIMEOUT = 30
 SLOW_ANSWER = 5.0
 # Seconds after which an idle connection is not trusted again; Apple asks to keep them for hours.
 IDLE_LIMIT = 3600
+# Who answers so stands between Apple and us.
+NOT_HTTP2 = "answered in HTTP/1, and Apple speaks HTTP/2 only"
 # Larger answers are not Apple's.
 MAX_ANSWER = 64 * 1024
 
@@ -48,6 +50,9 @@ _UNTRUSTED = frozenset(
 
 # How a push ends whose connection had been cut, often while it was idle and nobody looked.
 _CUT = frozenset((pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR, pycurl.E_GOT_NOTHING, pycurl.E_HTTP2))
+
+# CURLE_HTTP2_STREAM, for which pycurl has no name: one stream was reset.
+_HTTP2_STREAM = 92
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,8 @@ class Connection:
         self._bearer = ""
         self._headers: list[str] = []
         self._fresh_connection_wanted = False
+        # What came last was no answer: the next run is better off at another of Apple's servers.
+        self._in_doubt = False
         # Before the first push that Apple has authenticated a connection may carry one stream.
         self._room = 1
 
@@ -103,6 +110,7 @@ class Connection:
         source = iter(pushes)
         drained = False
         finished: deque[tuple[_Seat, int | None]] = deque()
+        self._fresh_connection_wanted = self._fresh_connection_wanted or self._in_doubt
         try:
             while True:
                 if self._fresh_connection_wanted and not self._flights:
@@ -201,6 +209,7 @@ class Connection:
 
     def _result(self, seat: _Seat, error: int | None) -> PushResult | None:
         """What became of a push; ``None``: it is sent again."""
+        self._in_doubt = error is not None
         if error is not None:
             self._room = max(1, self._room // 2)
             if error == pycurl.E_OPERATION_TIMEDOUT:
@@ -212,6 +221,10 @@ class Connection:
                 return None
             verdict = Verdict.MISCONFIGURED if error in _UNTRUSTED else Verdict.UNREACHABLE
             return PushResult(seat.push, verdict, reason=f"libcurl {error}: {_meaning(error)}")
+        if seat.handle.getinfo(pycurl.INFO_HTTP_VERSION) != pycurl.CURL_HTTP_VERSION_2_0:
+            # A proxy on the way that opens TLS: its 200 is not Apple's, and tells no phone.
+            self._fresh_connection_wanted = True
+            return PushResult(seat.push, Verdict.UNREACHABLE, reason=NOT_HTTP2)
         status = seat.handle.getinfo(pycurl.RESPONSE_CODE)
         if status == 200:
             return PushResult(seat.push, Verdict.DELIVERED, status=200)
@@ -253,7 +266,7 @@ class Connection:
     def _reconnect(self) -> None:
         self._multi.close()
         self._multi = _multi()
-        self._fresh_connection_wanted = False
+        self._fresh_connection_wanted = self._in_doubt = False
         self._room = 1
 
     def _handle(self) -> pycurl.Curl:
@@ -285,7 +298,13 @@ def _multi() -> pycurl.CurlMulti:
 
 def _meaning(error: int) -> str:
     """libcurl's own text may quote the URL, and with it the token: only the code's name."""
+    if error == _HTTP2_STREAM:
+        return "http2 stream"
     names = [
-        name for name in dir(pycurl) if name.startswith("E_") and getattr(pycurl, name) == error
+        name
+        for name in dir(pycurl)
+        # Codes of another kind, and earlier names of codes that are used for other things now.
+        if name.startswith("E_") and not name.startswith(("E_MULTI_", "E_FTP_"))
+        if getattr(pycurl, name) == error
     ]
     return names[0].removeprefix("E_").lower().replace("_", " ") if names else "failed"
