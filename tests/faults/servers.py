@@ -139,7 +139,7 @@ def postgresql_server() -> Iterator[DatabaseServer]:
         command = [
             found, "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(folder),
             # A process that is killed loses nothing that the system has taken.
-            "-c", "fsync=off", "-c", "shared_buffers=32MB",
+            "-c", "fsync=off", "-c", "shared_buffers=32MB", "-c", "deadlock_timeout=200ms",
         ]  # fmt: skip
         server = DatabaseServer(command, folder, port, user)
         server.uri = f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"

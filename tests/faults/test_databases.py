@@ -114,6 +114,6 @@ def test_a_slow_server_makes_nobody_be_told_twice(
         uri, slow_apns, tmp_path, phones=PHONES, LIVE_ACTIVITY_LEASE=10
     ) as midst:
         assert still_in_the_midst(midst, slow_apns)
-        proxy.delay = 0.1
+        proxy.delay = 0.03
         midst.audience.wait_until_told(60)
         assert len(slow_apns.accepted) == PHONES
