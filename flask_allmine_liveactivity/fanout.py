@@ -228,7 +228,10 @@ class FanOut:
             batch = self._next_batch()
             if batch is None:
                 return
-            began = time.monotonic()
+            if not self._read_again(batch.stream):
+                self._give_back(self._in_hands(batch.sessions))
+                continue
+            began = time.monotonic()  # a slow storage is no reason for smaller batches
             yield from self._of_batch(batch)
             self._pace(batch, time.monotonic() - began)
 
@@ -291,9 +294,6 @@ class FanOut:
 
     def _of_batch(self, batch: _Batch) -> Iterator[Push]:
         stream = batch.stream
-        if not self._read_again(stream):
-            self._give_back(self._in_hands(batch.sessions))
-            return
         for claimed in self._in_hands(batch.sessions):
             claimed.revision = stream.event.revision  # it may have risen since they were claimed
         full = len(batch.sessions) == batch.limit

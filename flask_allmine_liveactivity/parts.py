@@ -159,6 +159,7 @@ def _sql_engine(settings: Settings, instance_path: str) -> Any:
         SQLITE_BUSY_TIMEOUT,
         open_durably,
     )
+    from flask_allmine_liveactivity.storage.sql.patience import connect_args, wait_no_longer
 
     try:
         url = make_url(settings.storage_uri or "sqlite:///live_activity.db")
@@ -172,6 +173,9 @@ def _sql_engine(settings: Settings, instance_path: str) -> Any:
             f"{_STORAGE_URIS}."
         )
     options = dict(settings.storage_options)
+    given = options.get("connect_args", {})
+    if not isinstance(given, Mapping):
+        raise ConfigurationError("LIVE_ACTIVITY_STORAGE_OPTIONS: connect_args must be a mapping.")
     if url.get_backend_name() == "sqlite":
         if url.database in (None, "", ":memory:"):
             raise ConfigurationError(
@@ -181,15 +185,11 @@ def _sql_engine(settings: Settings, instance_path: str) -> Any:
         file = Path(instance_path, url.database)  # a relative one is in the instance folder
         _make_folder(file.parent)
         url = url.set(database=str(file))
-        connect_args = options.get("connect_args", {})
-        if not isinstance(connect_args, Mapping):
-            raise ConfigurationError(
-                "LIVE_ACTIVITY_STORAGE_OPTIONS: connect_args must be a mapping."
-            )
-        options["connect_args"] = {"timeout": SQLITE_BUSY_TIMEOUT, **connect_args}
+        options["connect_args"] = {"timeout": SQLITE_BUSY_TIMEOUT, **given}
     else:
         # After a restart of the server every pooled connection is dead.
         options.setdefault("pool_pre_ping", True)
+        options["connect_args"] = {**connect_args(url), **given}
     try:
         engine = create_engine(url, **options)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
@@ -204,6 +204,7 @@ def _sql_engine(settings: Settings, instance_path: str) -> Any:
         raise ConfigurationError(f"LIVE_ACTIVITY_STORAGE_OPTIONS: {error}") from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", open_durably)
+    wait_no_longer(engine)
     return engine
 
 

@@ -34,6 +34,15 @@ class Source:
             yield a_push(a_token(number))
 
 
+class SlowSource(Source):
+    """As where the storage is slow: it takes a while to bring the next."""
+
+    def __iter__(self) -> Iterator[Push]:
+        for each in super().__iter__():
+            time.sleep(0.02)
+            yield each
+
+
 # --- reuse -----------------------------------------------------------------------------------
 
 
@@ -309,3 +318,12 @@ def test_an_outage_in_mid_run_leaves_no_push_without_a_result() -> None:
         taken += results
     assert len({result.push.token for result in taken}) == len(taken) == 400
     assert {result.verdict for result in taken} == {Verdict.DELIVERED, Verdict.UNREACHABLE}
+
+
+def test_a_slow_source_does_not_keep_what_is_in_flight_waiting(push: ApnsPush) -> None:
+    """Its answers would run out of time while nobody reads them."""
+    list(push.send(pushes(200)))  # now there is room for many
+    source = SlowSource(80)
+    drawn = [source.drawn for _ in push.send(source)]
+    assert len(drawn) == 80
+    assert drawn[0] < 40

@@ -6,6 +6,7 @@ here is to keep the right number of requests in flight and to read the answers.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ NEAR_IN_FLIGHT = 100
 # So many results are taken before their places are filled again: the server works on the new
 # pushes while the next results are taken, instead of both waiting for each other.
 AT_A_TIME = 64
+# Who is slow to bring more pushes does not keep those in flight waiting longer than so many
+# seconds: libcurl's time to have an answer runs also while nobody lets it work.
+FILL_FOR = 0.05
 # Seconds to connect, and to have an answer.
 CONNECT_TIMEOUT = 10
 ANSWER_TIMEOUT = 30
@@ -116,7 +120,12 @@ class Connection:
                 if self._fresh_connection_wanted and not self._flights:
                     self._reconnect()
                 self._authorize()
+                filling_until = time.monotonic() + FILL_FOR
+                hurried = False
                 while len(self._flights) < self._room and not self._fresh_connection_wanted:
+                    hurried = bool(self._flights) and time.monotonic() > filling_until
+                    if hurried:
+                        break
                     if self._again:
                         self._start(*self._again.popleft())
                         continue
@@ -132,7 +141,7 @@ class Connection:
                 self._multi.perform()
                 finished.extend(self._finished())
                 if not finished:
-                    self._multi.select(1.0)
+                    self._multi.select(0.0 if hurried else 1.0)
                 for _ in range(min(len(finished), AT_A_TIME)):
                     seat, error = finished.popleft()
                     result = self._result(seat, error)

@@ -32,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
+from flask_allmine_liveactivity.storage.sql import patience
 from flask_allmine_liveactivity.storage.sql.tables import metadata, sessions
 
 # How long SQLite waits for another writer, in seconds.
@@ -60,13 +61,18 @@ class Database:
         machine may undo: a claim or settlement that is lost means a push sent twice, no more.
         """
         with engine.begin() as connection:
-            if not durable:
-                self.relax(connection)
+            self.set_up(connection, durable=durable)
             yield connection
 
-    def relax(self, connection: Connection) -> None:
-        """Let the transaction that has begun commit without waiting for the disk."""
-        connection.execute(text("SET LOCAL synchronous_commit TO OFF"))
+    def set_up(self, connection: Connection, *, durable: bool) -> None:
+        """Say what holds for the transaction that has begun, and for no other: a pooler may give
+        the connection to somebody else afterwards."""
+        settings = {"idle_in_transaction_session_timeout": f"{patience.WAITS_FOR_US}s"}
+        if not durable:
+            settings["synchronous_commit"] = "off"
+        connection.execute(
+            select(*(func.set_config(name, value, True) for name, value in settings.items()))
+        )
 
     @contextlib.contextmanager
     def reading(self, engine: Engine) -> Iterator[Connection]:
@@ -192,7 +198,7 @@ class MariaDB(Database):
     _PASSING = frozenset({1213, 1205, 1020})
     _DUPLICATE = 1062
 
-    def relax(self, connection: Connection) -> None:
+    def set_up(self, connection: Connection, *, durable: bool) -> None:
         """Only the whole server can be told so (innodb_flush_log_at_trx_commit)."""
 
     def is_passing(self, error: DBAPIError) -> bool:

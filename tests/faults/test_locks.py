@@ -1,0 +1,55 @@
+"""Another client of the database that locks what a fan-out is at."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+from flask_allmine_liveactivity.registration import Answer
+from flask_allmine_liveactivity.simulator import LocalApns
+
+from .midst import TOLD_WITHIN, the_midst_of_a_fan_out
+from .rival import a_rival
+from .servers import DatabaseServer
+
+PHONES = 1000
+DEADLOCKS = 2
+
+
+def test_a_rival_with_whom_the_fan_out_deadlocks_again_and_again(
+    own_server: DatabaseServer, slow_apns: LocalApns, tmp_path: Path
+) -> None:
+    """The fan-out is the victim each time that is counted."""
+    uri = own_server.database("deadlocks")
+    with (
+        a_rival(uri) as rival,
+        the_midst_of_a_fan_out(uri, slow_apns, tmp_path, phones=PHONES) as midst,
+    ):
+        slow_apns.delay(0.5)
+        before = rival.others_were_victims
+        deadline = time.monotonic() + TOLD_WITHIN
+        while rival.others_were_victims - before < DEADLOCKS:
+            assert time.monotonic() < deadline
+            assert midst.audience.pending, "all were told before there were deadlocks"
+            rival.deadlock()
+        assert midst.audience.pending
+
+
+def test_a_rival_that_holds_rows_and_the_event_for_a_while(
+    own_server: DatabaseServer, slow_apns: LocalApns, tmp_path: Path
+) -> None:
+    uri = own_server.database("held")
+    answers: list[Answer] = []
+    with (
+        a_rival(uri) as rival,
+        the_midst_of_a_fan_out(uri, slow_apns, tmp_path, phones=PHONES) as midst,
+    ):
+        late = threading.Thread(target=lambda: answers.append(midst.audience.register(PHONES + 1)))
+        with rival.holding_rows_and_event(50):
+            late.start()
+            time.sleep(3.0)
+            assert not answers  # a late phone waits for the event
+            assert midst.audience.pending
+        late.join(TOLD_WITHIN)
+        assert answers == [Answer.LATE]
