@@ -59,6 +59,15 @@ class Crowd:
         rows = self.storage.sessions(limit=100_000)
         return sum(row.claim_id is not None for row in rows)
 
+    def wait_until_told(self, seconds: float = 60.0) -> None:
+        """As the audience's, asking less often: to count so many costs the database time."""
+
+        def all_told() -> bool:
+            time.sleep(0.2)
+            return not self.audience.pending
+
+        assert until(all_told, seconds), f"{self.audience.pending} are still pending"
+
     def wait_for_pushes(self, count: int, seconds: float = 30.0) -> None:
         """Until so many more are accepted, and somebody is still to be told."""
         self.apns.wait_for(self.told + count, seconds)

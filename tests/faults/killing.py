@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from sqlalchemy import create_engine, text
 
 from .audience import until
 from .crowds import Crowd
+from .nursery import a_young_worker
 from .processes import a_worker
 
 # What a worker claims at a time, and may have in flight: small, so that much happens.
@@ -24,17 +25,12 @@ IN_FLIGHT = 10
 # What one that is killed may have pushed without a word in the database: what is in flight, what
 # waits to be settled, and what is being settled.
 UNSETTLED = 2 * BATCH + IN_FLIGHT
+# In seconds. Longer than a worker on a busy machine is at a batch: what it holds is not taken.
+LEASE = 6
 # Until a worker delivers, in seconds, on a quick machine.
 START_UP = 0.7
 # Told between two kills, at the most.
 PROGRESS = 60
-
-
-@dataclass
-class _Worker:
-    name: str
-    process: subprocess.Popen[bytes]
-    life: ExitStack
 
 
 @dataclass
@@ -53,31 +49,30 @@ class Killing:
     output: Path
     chance: random.Random
     kills: Counter[str] = field(default_factory=Counter)
-    workers: list[_Worker] = field(default_factory=list)
+    workers: list[ForkServerProcess] = field(default_factory=list)
     _started: int = 0
 
-    def start_one(self) -> _Worker:
+    def start_one(self) -> None:
         self._started += 1
         name = f"worker-{self._started}"
-        life = ExitStack()
-        # PostgreSQL shows the name beside what each is about.
-        process = life.enter_context(a_worker(self.config, self.output, PGAPPNAME=name))
-        worker = _Worker(name, process, life)
+        worker = a_young_worker(self.config, self.output, name)
         self.workers.append(worker)
-        return worker
 
-    def kill(self, worker: _Worker, moment: str) -> None:
+    def kill(self, worker: ForkServerProcess, moment: str) -> None:
         """SIGKILL; it must have been alive, or there was nothing to survive."""
-        assert worker.process.poll() is None, self.output.read_text()
-        worker.life.close()
+        assert worker.is_alive(), self.output.read_text()
+        worker.kill()
+        worker.join()
+        worker.close()
         self.workers.remove(worker)
         self.kills[moment] += 1
 
     def in_its_start(self) -> None:
         """One that has just been started, in addition to those at work."""
-        worker = self.start_one()
-        time.sleep(self.chance.uniform(0, START_UP))
-        self.kill(worker, "in its start")
+        with a_worker(self.config, self.output) as worker:
+            time.sleep(self.chance.uniform(0, START_UP))
+            assert worker.poll() is None, self.output.read_text()
+        self.kills["in its start"] += 1
 
     def at_work(self) -> None:
         """One of the older ones, after some more have been told."""
@@ -96,7 +91,7 @@ class Killing:
 
     def _in_statement(self, statement: str, moment: str) -> None:
         with _statements_wait(self.crowd.uri) as waiting:
-            found: list[_Worker] = []
+            found: list[ForkServerProcess] = []
 
             def somebody_waits() -> bool:
                 names = waiting(statement)
@@ -109,9 +104,19 @@ class Killing:
             self.kill(found[0], moment)
         self.start_one()
 
-    def stop_all(self) -> None:
+    def dismiss_all(self) -> None:
+        """SIGTERM: each says good-bye."""
         for worker in self.workers:
-            worker.life.close()
+            worker.terminate()
+        for worker in self.workers:
+            worker.join(20)
+            assert worker.exitcode == 0, self.output.read_text()
+
+    def stop_all(self) -> None:
+        """At the end, by whatever it has come about."""
+        for worker in self.workers:
+            worker.kill()
+            worker.join()
 
 
 @contextmanager
