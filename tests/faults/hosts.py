@@ -46,17 +46,23 @@ def sockets() -> set[str]:
     return {name for name in names if name.startswith("socket:")}
 
 
-def make_used_host() -> Flask:
-    """A host whose storage, push connection and thread were used by the process that made it."""
+def make_served_host() -> Flask:
+    """The host, which says which of its processes answers."""
     app = make_host()
-    installation = installed_on(app)
-    installation.storage.prepare()
-    take(installation, 0, STREAM_BEFORE)
-    installation.notify(STREAM_BEFORE, StreamState.STARTED)
-    wait_until_told(installation, STREAM_BEFORE)
 
     @app.get("/pid")
     def pid() -> str:
         return str(os.getpid())
 
+    return app
+
+
+def make_used_host() -> Flask:
+    """The same; the process that has made it has used storage, push connection and thread."""
+    app = make_served_host()
+    installation = installed_on(app)
+    installation.storage.prepare()
+    take(installation, 0, STREAM_BEFORE)
+    installation.notify(STREAM_BEFORE, StreamState.STARTED)
+    wait_until_told(installation, STREAM_BEFORE)
     return app
