@@ -33,11 +33,15 @@ def settings_of(storage_uri: str, apns_settings: dict[str, str], **config: Any) 
 
 @contextlib.contextmanager
 def process(
-    *command: str, config: dict[str, Any], output: Path, **environ: str
+    *command: str,
+    config: dict[str, Any],
+    output: Path,
+    stdin: int = subprocess.DEVNULL,
+    **environ: str,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process with the host's configuration, in a session of its own; killed at the end.
 
-    `output` is appended with what it says.
+    `output` is appended with what it says; `stdin` is a descriptor of what it reads.
     """
     with output.open("ab") as file:
         running = subprocess.Popen(
@@ -49,6 +53,7 @@ def process(
                 "FAULTS_HOST": json.dumps(config),
                 **environ,
             },
+            stdin=stdin,
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,

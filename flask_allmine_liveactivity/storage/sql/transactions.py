@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from flask_allmine_liveactivity.errors import ConfigurationError, StorageUnavailable
 from flask_allmine_liveactivity.storage.sql.dialects import DATABASES
+from flask_allmine_liveactivity.storage.sql.forks import ClosedBeforeForks
 
 # How often a transaction is run again that another one has got in the way of.
 ATTEMPTS = 12
@@ -47,6 +48,11 @@ class Transactions:
         self.engine.hide_parameters = True
         self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
         self._owned = engine if owned else None
+        self._in_use: AbstractContextManager[None] = (
+            ClosedBeforeForks(engine)
+            if owned and engine.dialect.name == "sqlite"
+            else nullcontext()
+        )
         self._prepared = False
         self._preparing = threading.Lock()
 
@@ -87,7 +93,7 @@ class Transactions:
     ) -> T:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                with connected(self.engine) as connection:
+                with self._in_use, connected(self.engine) as connection:
                     return work(connection)
             except (DBAPIError, self._driver_error, PoolTimeout, TimeoutError) as error:
                 if not self._is_passing(error, attempt) or attempt == ATTEMPTS:

@@ -1,0 +1,31 @@
+"""Scripts that announce with DELIVERY=thread and end: ``python -m faults.ending HOW``."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from flask_allmine_liveactivity import notify_stream_state
+
+from .audience import STREAM
+from .host import make_host
+
+
+def main(how: str) -> None:
+    with make_host().app_context():
+        notify_stream_state(STREAM, "ready")
+    if how == "ends at once":
+        return
+    print("announced", flush=True)
+    # Until the test has seen some pushes, and stands in the way no longer.
+    sys.stdin.readline()
+    if how == "raises":
+        raise RuntimeError("the script has failed")
+    if how == "exits":
+        sys.exit(3)
+    if how == "is interrupted":
+        time.sleep(60)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
