@@ -8,6 +8,7 @@ settled, each in a thread of its own; a run of less than a batch needs neither.
 from __future__ import annotations
 
 import math
+import random
 import threading
 import time
 from collections import Counter, deque
@@ -116,6 +117,8 @@ class _Batch:
     began: float
     """By the monotonic clock, by which leases are measured."""
     seconds: float
+    read: bool = False
+    """Whether the event was read just before it was claimed, and not only when it was due."""
 
 
 @dataclass(slots=True)
@@ -228,7 +231,7 @@ class FanOut:
             batch = self._next_batch()
             if batch is None:
                 return
-            if not self._read_again(batch.stream):
+            if not batch.read and not self._read_again(batch.stream):
                 self._give_back(self._in_hands(batch.sessions))
                 continue
             began = time.monotonic()  # a slow storage is no reason for smaller batches
@@ -242,7 +245,10 @@ class FanOut:
             return
         self._looked_at = time.monotonic()
         limit = STREAMS + len(self._streams)
-        for event in self._storage.due_events(self._clock(), limit):
+        due = self._storage.due_events(self._clock(), limit)
+        # Other workers see the same ones, and would come to each of them at the same moment.
+        random.shuffle(due)
+        for event in due:
             if event.stream_id not in self._streams:
                 self._take_up(event)
 
@@ -260,12 +266,24 @@ class FanOut:
         if self._next is not None:
             batch = self._next.result()
             self._next = None
-        elif self._turns:
-            batch = self._claim(self._streams[self._turns.popleft()])
-        else:
-            return None
-        self._hold_in_hands(batch)
-        return batch
+            self._hold_in_hands(batch)
+            return batch
+        while self._turns:
+            stream = self._streams[self._turns.popleft()]
+            if self._read_again(stream) and not self._left_to_others(stream):
+                batch = self._claim(stream)
+                batch.read = True
+                self._hold_in_hands(batch)
+                return batch
+        return None
+
+    def _left_to_others(self, stream: _Stream) -> bool:
+        """Whether another worker has put the stream to rest since it was seen to be due."""
+        event = stream.event
+        if self._only is not None or event.due_at <= self._clock():
+            return False
+        del self._streams[event.stream_id]
+        return True
 
     def _claim_ahead(self) -> None:
         if self._turns:
