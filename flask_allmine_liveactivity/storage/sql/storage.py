@@ -45,6 +45,7 @@ from flask_allmine_liveactivity.storage.sql.rows import (
     NOT_LEASED,
     event_of,
     met_by,
+    not_by_index,
     of_event,
     session_of,
     still_the_same,
@@ -353,7 +354,7 @@ class SQLStorage(Storage):
             .join_from(sessions, events, sessions.c.stream_id == events.c.stream_id)
             .where(
                 ACTIVE,
-                sessions.c.expires_at > now,
+                not_by_index(sessions.c.expires_at) > now,
                 events.c.event.is_not(None),
                 sessions.c.delivered < events.c.revision,
             )
