@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +15,10 @@ from flask_allmine_liveactivity.errors import StorageUnavailable
 from flask_allmine_liveactivity.simulator import LocalApns
 
 from .audience import until
-from .midst import the_midst_of_a_fan_out
+from .midst import Midst, the_midst_of_a_fan_out
 from .proxy import Proxy
 
+# It is in this process, and slow.
 PHONES = 200
 AWAY = 3.0
 IMPATIENT: dict[str, Any] = {
@@ -26,8 +28,57 @@ IMPATIENT: dict[str, Any] = {
 }
 
 
-def test_a_server_that_is_stopped_and_started_again(slow_apns: LocalApns, tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    with services.mongodb(str(data)) as server:
-        uri, port = f"{server.rstrip('/')}/restarted", int(server.rstrip("/").rsplit(":", 1)[1])
-        stopping = services.mongodb(str(data), port)
+def port_of(uri: str) -> int:
+    return int(uri.rstrip("/").rsplit(":", 1)[1])
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    with services.mongodb() as server, Proxy(port_of(server)) as made:
+        yield made
+
+
+def through(proxy: Proxy) -> str:
+    """Past the proxy a client would go where the server says that it is."""
+    return f"mongodb://127.0.0.1:{proxy.port}/faults?directConnection=true"
+
+
+def assert_unavailable(midst: Midst) -> None:
+    assert midst.audience.tokens
+    with pytest.raises(StorageUnavailable):
+        midst.audience.register(PHONES)
+    assert until(lambda: "delivery waits" in midst.log.read_text(), 20), midst.log.read_text()
+
+
+def test_a_server_that_is_stopped_and_started_again_with_its_data(
+    slow_apns: LocalApns, tmp_path: Path
+) -> None:
+    data = str(tmp_path / "data")
+    with contextlib.ExitStack() as first, contextlib.ExitStack() as second:
+        server = first.enter_context(services.mongodb(data))
+        with the_midst_of_a_fan_out(
+            f"{server.rstrip('/')}/faults", slow_apns, tmp_path, phones=PHONES, options=IMPATIENT
+        ) as midst:
+            assert midst.audience.pending
+            first.close()
+            assert_unavailable(midst)
+            second.enter_context(services.mongodb(data, port_of(server)))
+
+
+def test_a_server_that_is_cut_off(proxy: Proxy, slow_apns: LocalApns, tmp_path: Path) -> None:
+    with the_midst_of_a_fan_out(
+        through(proxy), slow_apns, tmp_path, phones=PHONES, options=IMPATIENT
+    ) as midst:
+        assert midst.audience.pending
+        with proxy.refusing():
+            time.sleep(AWAY)
+            assert_unavailable(midst)
+
+
+def test_a_server_that_falls_silent(proxy: Proxy, slow_apns: LocalApns, tmp_path: Path) -> None:
+    with the_midst_of_a_fan_out(
+        through(proxy), slow_apns, tmp_path, phones=PHONES, options=IMPATIENT
+    ) as midst:
+        assert midst.audience.pending
+        with proxy.silence():
+            assert_unavailable(midst)

@@ -30,7 +30,7 @@ sys.stdin.read()
 connection.execute("COMMIT")
 """
 
-IMPATIENT = {"connect_args": {"timeout": 0.5}}
+IMPATIENT = {"connect_args": {"timeout": 2.0}}
 
 
 def test_another_process_that_holds_the_lock_for_longer_than_anybody_waits(
