@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import services
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import create_engine, event
 
 from flask_allmine_liveactivity.delivery import Delivery
 from flask_allmine_liveactivity.errors import StorageUnavailable
@@ -107,6 +107,11 @@ def test_a_postgresql_on_a_full_disk(
     own_postgresql.execute("DROP TABLESPACE small")
 
 
+def register_for_ever(audience: Audience, numbers: Iterator[int]) -> None:
+    for number in numbers:
+        audience.register(number)
+
+
 def test_a_sqlite_file_that_may_not_grow(slow_apns: LocalApns, tmp_path: Path) -> None:
     """SQLite says the same of a host's own limit as of a full disk."""
     engine = create_engine(f"sqlite:///{tmp_path}/host.db")
@@ -124,14 +129,12 @@ def test_a_sqlite_file_that_may_not_grow(slow_apns: LocalApns, tmp_path: Path) -
     audience.gather(100)
 
     limits.append(1)  # SQLite takes what there is already as the limit
-    refused = 0
+    numbers = itertools.count(100)
     with pytest.raises(StorageUnavailable, match="full"):
-        for number in range(100, 1000):
-            refused = number
-            audience.register(number)
+        register_for_ever(audience, numbers)
     audience.end()
     limits.append(1_000_000)
-    audience.register(refused)
+    audience.register(next(numbers))
 
     def all_told() -> bool:
         delivery.run()

@@ -40,9 +40,7 @@ def test_another_process_that_holds_the_lock_for_longer_than_anybody_waits(
     uri = f"sqlite:///{file}"
     config = settings_of(uri, slow_apns.settings, LIVE_ACTIVITY_STORAGE_OPTIONS=IMPATIENT)
     with (
-        the_midst_of_a_fan_out(
-            uri, slow_apns, tmp_path, phones=PHONES, options=IMPATIENT
-        ) as midst,
+        the_midst_of_a_fan_out(uri, slow_apns, tmp_path, phones=PHONES, options=IMPATIENT) as midst,
         subprocess.Popen(
             [sys.executable, "-c", LOCK, str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         ) as other,
