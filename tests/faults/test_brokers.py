@@ -25,8 +25,8 @@ from .midst import SLOWLY, TOLD_WITHIN
 from .proxy import Proxy
 from .servers import Server, redis_server
 
-PHONES = 600
-AWAY = 3.0
+PHONES = 400
+AWAY = 2.0
 
 
 @pytest.fixture(scope="module")

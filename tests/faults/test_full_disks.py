@@ -30,7 +30,7 @@ from .phoning import register_in_process
 from .processes import settings_of
 from .servers import DatabaseServer
 
-PHONES = 500
+PHONES = 400
 FULL = "a disk that can be filled"
 
 

@@ -19,7 +19,7 @@ from .midst import the_midst_of_a_fan_out
 from .phoning import register_in_process
 from .processes import settings_of
 
-PHONES = 600
+PHONES = 400
 
 LOCK = """
 import sqlite3, sys
