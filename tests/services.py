@@ -95,13 +95,18 @@ def _answers(engine: Engine) -> bool:
 
 
 @contextlib.contextmanager
-def mongodb() -> Iterator[str]:
-    """The URI, without a database, of a server that speaks MongoDB's wire protocol."""
+def mongodb(data: str = ":memory:", port: int = 0) -> Iterator[str]:
+    """The URI, without a database, of a server that speaks MongoDB's wire protocol.
+
+    Args:
+        data: The folder of its data, which another one goes on with.
+        port: 0 takes a free one.
+    """
     try:
         from secantus import SecantusDBServer
     except ImportError:
         _give_up("SecantusDB, a MongoDB in a package, is not there: pip install SecantusDB")
-    with SecantusDBServer(storage_path=":memory:") as server:
+    with SecantusDBServer(port=port, storage_path=data) as server:
         yield server.uri
 
 

@@ -24,9 +24,9 @@ from .processes import a_worker, open_files, settings_of, threads
 BEFORE = "65f0000000000000000000a1"
 AFTERWARDS = "65f0000000000000000000a2"
 
-# So many pushes are under way at a time, and each takes so many seconds: 400 in a second.
+# So many pushes are under way at a time, and each takes so many seconds: 200 in a second.
 STREAMS_AT_ONCE = 40
-SLOWLY = 0.1
+SLOWLY = 0.2
 # What is far more than it takes, and far less than for ever.
 TOLD_WITHIN = 60.0
 # A worker has this many more connections where it has claimed and settled side by side.
@@ -78,7 +78,7 @@ def the_midst_of_a_fan_out(
         apns.clear()
         apns.delay(SLOWLY)
         audience.end()
-        apns.wait_for(phones // 5, timeout=TOLD_WITHIN)
+        apns.wait_for(phones // 10, timeout=TOLD_WITHIN)
         yield Midst(audience, storage, worker, log)
         apns.delay(0)
         assert audience.register(phones) is Answer.LATE

@@ -13,7 +13,9 @@ from flask_allmine_liveactivity.storage.sql import events, sessions
 from .audience import STREAM, until
 
 # How long a rival holds one row until somebody waits for it, in seconds.
-HOLDS = 1.0
+HOLDS = 3.0
+# These many of the rows at work are in flight, and settled soon.
+SOON = 30
 
 # Who waits at all, in MariaDB: what it says of who waits for whom is a tenth of a second old, and
 # no newer while it is asked more often than that.
@@ -51,10 +53,10 @@ class Rival:
                 connection.execute(text("CREATE TABLE ballast (number INT) ENGINE=InnoDB"))
 
     def deadlock(self) -> None:
-        """Hold the last of the rows at work until somebody waits for it, then ask for all."""
+        """Hold one of the rows at work until somebody waits for it, then ask for those before."""
         try:
             with self._engine.begin() as connection:
-                ids = self._at_work(connection)
+                ids = self._at_work(connection)[:SOON]
                 if len(ids) < 2:
                     return
                 connection.execute(text(_STRONGER[self._dialect]))

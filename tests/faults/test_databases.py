@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from storage.opening import open_storage
 
 from flask_allmine_liveactivity.errors import StorageUnavailable
 from flask_allmine_liveactivity.simulator import LocalApns
 
-from .audience import until
-from .midst import Midst, the_midst_of_a_fan_out
+from .audience import Audience, until
+from .midst import AFTERWARDS, SLOWLY, TOLD_WITHIN, Midst, tell_one, the_midst_of_a_fan_out
+from .phoning import register_at
+from .processes import gunicorn, settings_of
 from .proxy import Proxy
-from .servers import DatabaseServer
+from .servers import DatabaseServer, a_free_port
 
 # How long a server is away, in seconds: the worker's leases run out meanwhile.
 AWAY = 3.0
-PHONES = 1000
+PHONES = 600
+# Where all goes through the proxy, which is slow.
+FEWER = 250
 
 
 def waits(midst: Midst) -> int:
@@ -64,30 +70,22 @@ def test_a_mariadb_that_is_killed_and_started_again(
 def test_a_server_that_is_cut_off(
     own_server: DatabaseServer, proxy: Proxy, slow_apns: LocalApns, tmp_path: Path
 ) -> None:
+    """First again and again, and then for a while."""
     uri = own_server.database("cut_off", proxy.port)
-    with the_midst_of_a_fan_out(uri, slow_apns, tmp_path, phones=PHONES) as midst:
-        assert still_in_the_midst(midst, slow_apns)
+    with the_midst_of_a_fan_out(uri, slow_apns, tmp_path, phones=FEWER) as midst:
+        for _ in range(4):
+            taken = proxy.taken
+            proxy.cut()
+            assert until(lambda seen=taken: proxy.taken > seen, 20), midst.log.read_text()
+        assert midst.audience.pending
         with proxy.refusing():
             time.sleep(AWAY)
             with pytest.raises(StorageUnavailable):
-                midst.audience.register(PHONES)
+                midst.audience.register(FEWER)
         assert waits(midst)
 
 
-def test_a_server_whose_connections_are_cut_again_and_again(
-    own_server: DatabaseServer, proxy: Proxy, slow_apns: LocalApns, tmp_path: Path
-) -> None:
-    uri = own_server.database("cut", proxy.port)
-    with the_midst_of_a_fan_out(uri, slow_apns, tmp_path, phones=PHONES) as midst:
-        assert still_in_the_midst(midst, slow_apns)
-        taken = proxy.taken
-        for _ in range(20):
-            proxy.cut()
-            time.sleep(0.1)
-        assert proxy.taken > taken + 5
-
-
-IMPATIENT: dict[str, Any] = {"connect_args": {"read_timeout": 1, "connect_timeout": 2}}
+IMPATIENT: dict[str, Any] = {"connect_args": {"read_timeout": 1, "connect_timeout": 1}}
 
 
 def test_a_server_that_falls_silent(
@@ -95,25 +93,64 @@ def test_a_server_that_falls_silent(
 ) -> None:
     """Half-open connections: all that is said is acknowledged, and never answered."""
     uri = own_server.database("silent", proxy.port)
-    with the_midst_of_a_fan_out(
-        uri, slow_apns, tmp_path, phones=PHONES, options=IMPATIENT
-    ) as midst:
-        assert still_in_the_midst(midst, slow_apns)
+    with the_midst_of_a_fan_out(uri, slow_apns, tmp_path, phones=FEWER, options=IMPATIENT) as midst:
+        assert midst.audience.pending
         with proxy.silence():
             with pytest.raises(StorageUnavailable):
-                midst.audience.register(PHONES)
+                midst.audience.register(FEWER)
             assert until(lambda: waits(midst), 20), midst.log.read_text()
 
 
 def test_a_slow_server_makes_nobody_be_told_twice(
-    own_server: DatabaseServer, proxy: Proxy, slow_apns: LocalApns, tmp_path: Path
+    own_postgresql: DatabaseServer, slow_apns: LocalApns, tmp_path: Path
 ) -> None:
     """Leases do not run out in vain, though each answer is late."""
-    uri = own_server.database("slow", proxy.port)
-    with the_midst_of_a_fan_out(
-        uri, slow_apns, tmp_path, phones=PHONES, LIVE_ACTIVITY_LEASE=10
-    ) as midst:
-        assert still_in_the_midst(midst, slow_apns)
+    with (
+        Proxy(own_postgresql.port) as proxy,
+        the_midst_of_a_fan_out(
+            own_postgresql.database("slow", proxy.port),
+            slow_apns,
+            tmp_path,
+            phones=FEWER,
+            LIVE_ACTIVITY_LEASE=10,
+        ) as midst,
+    ):
+        assert midst.audience.pending
         proxy.delay = 0.03
-        midst.audience.wait_until_told(60)
-        assert len(slow_apns.accepted) == PHONES
+        midst.audience.wait_until_told(TOLD_WITHIN)
+        assert len(slow_apns.accepted) == FEWER
+        proxy.delay = 0.0
+
+
+def test_a_web_server_that_delivers_itself_outlives_its_database(
+    own_postgresql: DatabaseServer, slow_apns: LocalApns, tmp_path: Path
+) -> None:
+    uri, port = own_postgresql.database("thread"), a_free_port()
+    config = settings_of(uri, slow_apns.settings, LIVE_ACTIVITY_DELIVERY="thread")
+    storage = open_storage(uri)
+    audience = Audience(storage, slow_apns)
+    audience.gather(PHONES)
+    with (
+        contextlib.closing(storage),
+        gunicorn(config, tmp_path / "log", "--threads", "4", port=port) as server,
+    ):
+        assert register_at(port, config, 1) == 200
+        before = workers_of(server.pid)
+        slow_apns.delay(SLOWLY)
+        audience.end()
+        slow_apns.wait_for(PHONES // 5, timeout=TOLD_WITHIN)
+        own_postgresql.stop(signal.SIGQUIT)
+        assert register_at(port, config, 2) == 503
+        assert len(slow_apns.accepted) < PHONES
+        own_postgresql.start()
+        slow_apns.delay(0)
+        assert register_at(port, config, 2) == 200
+        audience.wait_until_told(TOLD_WITHIN)
+        audience.check()
+        tell_one(storage, slow_apns, AFTERWARDS)
+        assert workers_of(server.pid) == before
+
+
+def workers_of(pid: int) -> list[str]:
+    """The processes that gunicorn's own has made."""
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()

@@ -13,8 +13,10 @@ from .midst import TOLD_WITHIN, the_midst_of_a_fan_out
 from .rival import a_rival
 from .servers import DatabaseServer
 
-PHONES = 1000
+PHONES = 400
 DEADLOCKS = 2
+# How long rows are held, in seconds: until leases have run out.
+HELD_FOR = 2.5
 
 
 def test_a_rival_with_whom_the_fan_out_deadlocks_again_and_again(
@@ -24,9 +26,11 @@ def test_a_rival_with_whom_the_fan_out_deadlocks_again_and_again(
     uri = own_server.database("deadlocks")
     with (
         a_rival(uri) as rival,
-        the_midst_of_a_fan_out(uri, slow_apns, tmp_path, phones=PHONES) as midst,
+        the_midst_of_a_fan_out(
+            uri, slow_apns, tmp_path, phones=PHONES, LIVE_ACTIVITY_LEASE=10
+        ) as midst,
     ):
-        slow_apns.delay(0.5)
+        slow_apns.delay(1.0)
         before = rival.others_were_victims
         deadline = time.monotonic() + TOLD_WITHIN
         while rival.others_were_victims - before < DEADLOCKS:
@@ -48,7 +52,7 @@ def test_a_rival_that_holds_rows_and_the_event_for_a_while(
         late = threading.Thread(target=lambda: answers.append(midst.audience.register(PHONES + 1)))
         with rival.holding_rows_and_event(50):
             late.start()
-            time.sleep(3.0)
+            time.sleep(HELD_FOR)
             assert not answers  # a late phone waits for the event
             assert midst.audience.pending
         late.join(TOLD_WITHIN)

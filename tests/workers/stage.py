@@ -99,7 +99,8 @@ class Stage:
             "flask_task": flask_task,
             "late_schedule": late_schedule,
         }
-        environ = {**os.environ, "PYTHONPATH": str(TESTS), "HOST_CONFIG": json.dumps(host)}
+        path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+        environ = {**os.environ, "PYTHONPATH": path, "HOST_CONFIG": json.dumps(host)}
         with (self.folder / "output").open("ab") as output:
             process = subprocess.Popen(
                 [sys.executable, *arguments],
