@@ -33,7 +33,7 @@ def killing(uri: str, folder: Path, count: int, workers: int) -> Iterator[Killin
                 made.start_one()
             yield made
             finish(made)
-        except AssertionError as error:
+        except (AssertionError, TimeoutError) as error:
             raise AssertionError(f"with the seed {seed}, after {made.kills}: {error}") from error
         finally:
             made.stop_all()
