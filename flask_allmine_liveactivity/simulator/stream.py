@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
-from priority import PriorityTree
 
 if TYPE_CHECKING:
     from hypercorn.typing import ASGISendCallable
@@ -104,7 +103,7 @@ def leave_limit_to_us(http2: Any) -> None:
     Args:
         http2: Hypercorn's ``H2Protocol``, once it has sent its settings and before it reads.
     """
-    http2.priority = PriorityTree(maximum_streams=_UNLIMITED)
+    http2.priority = type(http2.priority)(maximum_streams=_UNLIMITED)
     settings = http2.connection.local_settings
     settings[SettingCodes.MAX_CONCURRENT_STREAMS] = _UNLIMITED
     settings.acknowledge()
