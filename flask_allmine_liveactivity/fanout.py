@@ -347,9 +347,10 @@ class FanOut:
         """Claim more at a time while batches go out quickly, and less where one eats up its lease
         or keeps the next stream waiting."""
         lease = self._policy.lease
+        full = len(batch.sessions) == batch.limit  # a few go out quickly at any Apple
         if batch.seconds > lease / 10 or seconds > LONGEST_TURN:
             self._limit = max(SMALLEST_BATCH, self._limit // 2)
-        elif batch.seconds < lease / 50 and seconds < LONGEST_TURN / 4:
+        elif full and batch.seconds < lease / 50 and seconds < LONGEST_TURN / 4:
             self._limit = min(self._policy.batch_size, self._limit * 2)
 
     def _read_again(self, stream: _Stream) -> bool:

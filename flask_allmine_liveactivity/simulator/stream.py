@@ -97,11 +97,13 @@ def leave_limit_to_us(http2: Any) -> None:
     """Let no limit of h2's end the connection: one stream too many is for ``Stream.refuse``.
 
     h2 holds a client to a limit by ending the whole connection; HTTP/2 lets a server refuse the
-    one stream. What was sent to the client stays as it is.
+    one stream. What was sent to the client stays as it is. Hypercorn's order of streams has a limit
+    of its own, and counts those that were answered a moment ago.
 
     Args:
-        http2: Hypercorn's ``H2Protocol``, once it has sent its settings.
+        http2: Hypercorn's ``H2Protocol``, once it has sent its settings and before it reads.
     """
+    http2.priority = type(http2.priority)(maximum_streams=_UNLIMITED)
     settings = http2.connection.local_settings
     settings[SettingCodes.MAX_CONCURRENT_STREAMS] = _UNLIMITED
     settings.acknowledge()

@@ -139,19 +139,19 @@ class Stage:
 
 
 @contextlib.contextmanager
-def a_stage(folder: Path, phones: int) -> Iterator[Stage]:
-    """A stage with so many phones, whose stream has not ended yet."""
+def a_stage(folder: Path, phones: int, apple: str = "127.0.0.1") -> Iterator[Stage]:
+    """A stage with so many phones, whose stream has not ended yet; and where Apple is."""
     # Nothing here is about disks, and to wait for them at each registration takes long.
     in_memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with tempfile.TemporaryDirectory(dir=in_memory) as database:
         uri = f"sqlite:///{database}/live_activity.db"
-        with a_stage_on(uri, folder, phones) as stage:
+        with a_stage_on(uri, folder, phones, apple) as stage:
             yield stage
 
 
 @contextlib.contextmanager
-def a_stage_on(uri: str, folder: Path, phones: int) -> Iterator[Stage]:
-    """A stage on any storage."""
+def a_stage_on(uri: str, folder: Path, phones: int, apple: str = "127.0.0.1") -> Iterator[Stage]:
+    """A stage on any storage; without phones it has no bystanders either."""
     settings = read_settings(
         {"LIVE_ACTIVITY_STORAGE_URI": uri, "LIVE_ACTIVITY_PUSH": "memory"},
         push_given=False,
@@ -160,9 +160,10 @@ def a_stage_on(uri: str, folder: Path, phones: int) -> Iterator[Stage]:
     storage = open_storage(settings, str(folder))
     try:
         storage.prepare()
-        with LocalApns(certificate_folder=folder) as apns, Front(apns) as front:
+        with LocalApns(host=apple, certificate_folder=folder) as apns, Front(apns) as front:
             stage = Stage(folder, uri, storage, apns, front)
-            stage.audience.gather(phones)
+            if phones:
+                stage.audience.gather(phones)
             yield stage
     finally:
         storage.close()

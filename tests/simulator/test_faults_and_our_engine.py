@@ -55,6 +55,12 @@ def test_delayed(apns: LocalApns, push: ApnsPush) -> None:
     assert time.monotonic() - before >= 0.3
 
 
+def test_delayed_with_as_many_under_way_as_it_allows(apns: LocalApns, push: ApnsPush) -> None:
+    apns.delay(0.5)
+    assert verdicts(push, 2500) == {DELIVERED: 2500}
+    assert len({received.client for received in apns.accepted}) == 1
+
+
 @pytest.mark.parametrize(
     "fault",
     [Answer.reset(), Answer.cut(), Answer.goaway()],
