@@ -187,8 +187,6 @@ def _sql_engine(settings: Settings, instance_path: str) -> Any:
         url = url.set(database=str(file))
         options["connect_args"] = {"timeout": SQLITE_BUSY_TIMEOUT, **given}
     else:
-        # After a restart of the server every pooled connection is dead.
-        options.setdefault("pool_pre_ping", True)
         options["connect_args"] = {**connect_args(url), **given}
     try:
         engine = create_engine(url, **options)

@@ -61,15 +61,17 @@ class Database:
         machine may undo: a claim or settlement that is lost means a push sent twice, no more.
         """
         with engine.begin() as connection:
-            self.set_up(connection, durable=durable)
+            if not durable:
+                self.before_locking(connection, synchronous_commit="off")
             yield connection
 
-    def set_up(self, connection: Connection, *, durable: bool) -> None:
-        """Say what holds for the transaction that has begun, and for no other: a pooler may give
-        the connection to somebody else afterwards."""
-        settings = {"idle_in_transaction_session_timeout": f"{patience.WAITS_FOR_US}s"}
-        if not durable:
-            settings["synchronous_commit"] = "off"
+    def before_locking(self, connection: Connection, **settings: str) -> None:
+        """Say how long the server waits for us while we hold locks, and other settings.
+
+        For a transaction of more than one statement; for this one alone, since a pooler may give
+        the connection to somebody else afterwards.
+        """
+        settings["idle_in_transaction_session_timeout"] = f"{patience.WAITS_FOR_US}s"
         connection.execute(
             select(*(func.set_config(name, value, True) for name, value in settings.items()))
         )
@@ -143,6 +145,9 @@ class SQLite(Database):
                         connection.exec_driver_sql("ROLLBACK")
                     raise
 
+    def before_locking(self, connection: Connection, **settings: str) -> None:
+        """The file's locks end with the process that holds them."""
+
     @contextlib.contextmanager
     def _relaxed(self, connection: Connection) -> Iterator[None]:
         level = connection.exec_driver_sql("PRAGMA synchronous").scalar()
@@ -198,8 +203,9 @@ class MariaDB(Database):
     _PASSING = frozenset({1213, 1205, 1020})
     _DUPLICATE = 1062
 
-    def set_up(self, connection: Connection, *, durable: bool) -> None:
-        """Only the whole server can be told so (innodb_flush_log_at_trx_commit)."""
+    def before_locking(self, connection: Connection, **settings: str) -> None:
+        """It is told once, when it is connected to (``patience``); and of the disk only as a whole
+        (innodb_flush_log_at_trx_commit)."""
 
     def is_passing(self, error: DBAPIError) -> bool:
         return isinstance(error, OperationalError) and _mysql_code(error) in self._PASSING

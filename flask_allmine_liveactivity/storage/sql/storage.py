@@ -91,6 +91,7 @@ class SQLStorage(Storage):
                 connection, as_row(fresh.write)
             ):
                 return fresh
+            self._database.before_locking(connection)
             met = [session_of(row) for row in connection.execute(met_by(session)).all()]
             resolution = resolve(met)
             if resolution.outcome not in (Outcome.CONFLICT, Outcome.FULL):
@@ -129,6 +130,7 @@ class SQLStorage(Storage):
         self, announcement: Announcement, now: float, *, only_at: int | None = None
     ) -> StreamEvent:
         def work(connection: Connection) -> StreamEvent:
+            self._database.before_locking(connection)
             row = connection.execute(the_event(announcement.stream_id).with_for_update()).first()
             current = event_of(row) if row else None
             if only_at is not None and current is not None and current.revision != only_at:
@@ -158,6 +160,9 @@ class SQLStorage(Storage):
         )
 
         def work(connection: Connection) -> StreamEvent | None:
+            if connection.dialect.update_returning:
+                row = connection.execute(touched.returning(events)).first()
+                return event_of(row) if row else None
             if connection.execute(touched).rowcount == 0:
                 return None
             return event_of(connection.execute(the_event(stream_id)).one())
@@ -221,6 +226,7 @@ class SQLStorage(Storage):
         )
 
         def work(connection: Connection) -> StreamEvent:
+            self._database.before_locking(connection)
             if connection.execute(reopened).rowcount == 0:
                 connection.execute(insert(events), as_row(never_ended(stream_id, now)))
             return event_of(connection.execute(the_event(stream_id)).one())
@@ -297,6 +303,7 @@ class SQLStorage(Storage):
         revived = update(sessions).where(*dead).values(revived_fields(now))
 
         def work(connection: Connection) -> dict[str, int]:
+            self._database.before_locking(connection)
             rows = connection.execute(counted.group_by(sessions.c.stream_id)).all()
             connection.execute(revived)
             return {row[0]: row[1] for row in rows}
@@ -323,11 +330,12 @@ class SQLStorage(Storage):
         )
         # Not what is active: it has registered since the first statement, and is to be told.
         erased = delete(sessions).where(sessions.c.user_id == user_id, not_(ACTIVE))
-        return self._write(
-            lambda connection: (
-                connection.execute(orphaned).rowcount + connection.execute(erased).rowcount
-            )
-        )
+
+        def work(connection: Connection) -> int:
+            self._database.before_locking(connection)
+            return connection.execute(orphaned).rowcount + connection.execute(erased).rowcount
+
+        return self._write(work)
 
     def purge(self, before: float) -> int:
         over = delete(sessions).where(
