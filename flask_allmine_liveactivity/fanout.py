@@ -1,8 +1,9 @@
 """One run over the streams that are due: claim, push, settle, rest.
 
-All streams share one flow of pushes, a batch of each in turn: a small audience does not wait for a
-large one, and memory stays flat. While one batch goes out the next is claimed and the last is
-settled, each in a thread of its own; a run of less than a batch needs neither.
+All streams share one flow of pushes, a batch of each in turn, and whoever is new comes first: a
+small audience does not wait for a large one, and memory stays flat. While one batch goes out the
+next is claimed and the last is settled, each in a thread of its own; a run of less than a batch
+needs neither.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from flask_allmine_liveactivity.errands import Errands
@@ -131,6 +132,37 @@ class _Claimed:
     claimed_at: float
 
 
+class _Source:
+    """Pushes for as long as there are any; asked again later, it may have some again.
+
+    Args:
+        pushes: All that can be sent now, with a look for streams that have become due.
+        waited: Seconds since the last look.
+    """
+
+    def __init__(self, pushes: Callable[[], Iterator[Push]], waited: Callable[[], float]) -> None:
+        self._make = pushes
+        self._waited = waited
+        self._pushes: Iterator[Push] | None = pushes()
+
+    def __iter__(self) -> Iterator[Push]:
+        return self
+
+    def __next__(self) -> Push:
+        if self._pushes is None and self._waited() >= LOOK_AGAIN:
+            self._pushes = self._make()
+        push = None if self._pushes is None else next(self._pushes, None)
+        if push is None:
+            self._pushes = None
+            raise StopIteration
+        return push
+
+
+def _is_known_for_it(result: PushResult) -> bool:
+    session = result.push.session
+    return session.attempts > 0 and session.reason == result.reason
+
+
 class FanOut:
     """One run.
 
@@ -160,6 +192,8 @@ class FanOut:
         self._until = until
         self._apns_ids = new_apns_ids()
         self._streams: dict[str, _Stream] = {}
+        self._newcomers: deque[str] = deque()
+        """Streams that have had no turn yet: theirs comes first, and is short."""
         self._turns: deque[str] = deque()
         self._claimed: dict[str, _Claimed] = {}
         self._limit = min(FIRST_BATCH, policy.batch_size)
@@ -172,6 +206,7 @@ class FanOut:
         self._unsettled: Counter[str] = Counter()
         self._settled_at = time.monotonic()
         self._looked_at = -LOOK_AGAIN
+        self._spent_on_newcomers = 0.0
         self._only: str | None = None
         self.tally = Tally()
         self.unreachable: str | None = None
@@ -192,7 +227,7 @@ class FanOut:
             event = self._storage.event(stream_id)
             if event is not None and event.event is not None:
                 self._take_up(event)
-        results = self._push.send(self._pushes())
+        results = self._push.send(_Source(self._pushes, self._waited))
         try:
             for result in results:
                 self._take(result)
@@ -227,7 +262,12 @@ class FanOut:
 
     def _pushes(self) -> Iterator[Push]:
         while not self._over:
-            self._look_for_streams()
+            at_work = bool(self._turns or self._next)
+            if not at_work or self._waited() >= LOOK_AGAIN:
+                self._look_for_streams()
+            if self._newcomers:
+                yield from self._to_newcomers()
+                continue
             batch = self._next_batch()
             if batch is None:
                 return
@@ -235,15 +275,30 @@ class FanOut:
                 self._give_back(self._in_hands(batch.sessions))
                 continue
             began = time.monotonic()  # a slow storage is no reason for smaller batches
-            yield from self._of_batch(batch)
-            self._pace(batch, time.monotonic() - began)
+            self._spent_on_newcomers = 0.0
+            for push in self._of_batch(batch):
+                yield push
+                if self._waited() >= LOOK_AGAIN:
+                    self._look_for_streams()
+                    yield from self._to_newcomers()
+            self._pace(batch, time.monotonic() - began - self._spent_on_newcomers)
+
+    def _to_newcomers(self) -> Iterator[Push]:
+        began = time.monotonic()
+        while self._newcomers and not self._over:
+            first = self._claim_now(self._newcomers.popleft(), FIRST_BATCH)
+            if first is not None:
+                yield from self._of_batch(first)
+        self._spent_on_newcomers += time.monotonic() - began
+
+    def _waited(self) -> float:
+        """Seconds since the last look for streams that have become due."""
+        return time.monotonic() - self._looked_at
 
     def _look_for_streams(self) -> None:
-        waited = time.monotonic() - self._looked_at
-        at_work = bool(self._turns or self._next)
-        if self._only is not None or (at_work and waited < LOOK_AGAIN):
-            return
         self._looked_at = time.monotonic()
+        if self._only is not None:
+            return
         limit = STREAMS + len(self._streams)
         due = self._storage.due_events(self._clock(), limit)
         # Other workers see the same ones, and would come to each of them at the same moment.
@@ -259,23 +314,29 @@ class FanOut:
             self._hold(event, "PayloadTooLarge")
             return
         self._streams[event.stream_id] = _Stream(event, payload)
-        self._turns.append(event.stream_id)
+        self._newcomers.append(event.stream_id)
 
     def _next_batch(self) -> _Batch | None:
         """The batch that was claimed ahead, or the next stream's; ``None``: all are drained."""
         if self._next is not None:
-            batch = self._next.result()
+            ahead = self._next.result()
             self._next = None
-            self._hold_in_hands(batch)
-            return batch
+            self._hold_in_hands(ahead)
+            return ahead
         while self._turns:
-            stream = self._streams[self._turns.popleft()]
-            if self._read_again(stream) and not self._left_to_others(stream):
-                batch = self._claim(stream)
-                batch.read = True
-                self._hold_in_hands(batch)
+            batch = self._claim_now(self._turns.popleft(), self._limit)
+            if batch is not None:
                 return batch
         return None
+
+    def _claim_now(self, stream_id: str, limit: int) -> _Batch | None:
+        stream = self._streams[stream_id]
+        if not self._read_again(stream) or self._left_to_others(stream):
+            return None
+        batch = self._claim(stream, min(limit, self._limit))
+        batch.read = True
+        self._hold_in_hands(batch)
+        return batch
 
     def _left_to_others(self, stream: _Stream) -> bool:
         """Whether another worker has put the stream to rest since it was seen to be due."""
@@ -286,12 +347,12 @@ class FanOut:
         return True
 
     def _claim_ahead(self) -> None:
-        if self._turns:
+        if self._turns and self._next is None:
             stream = self._streams[self._turns.popleft()]
-            self._next = self._claiming.run(partial(self._claim, stream))
+            self._next = self._claiming.run(partial(self._claim, stream, self._limit))
 
-    def _claim(self, stream: _Stream) -> _Batch:
-        event, limit = stream.event, self._limit
+    def _claim(self, stream: _Stream, limit: int) -> _Batch:
+        event = stream.event
         now, began = self._clock(), time.monotonic()
         sessions = self._storage.claim(
             event.stream_id,
@@ -375,6 +436,9 @@ class FanOut:
         claimed = self._claimed.get(result.push.session.session_id)
         if claimed is None:
             return
+        if result.verdict is Verdict.UNREACHABLE and _is_known_for_it(result):
+            # It has had no answer before, where others had one: no reason to let those wait.
+            result = replace(result, verdict=Verdict.RETRY)
         settlement = settle(
             result,
             revision=claimed.revision,

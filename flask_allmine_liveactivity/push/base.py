@@ -18,6 +18,10 @@ class PushBackend(ABC):
     def send(self, pushes: Iterable[Push]) -> Iterator[PushResult]:
         """Send `pushes`, and yield one result for each, in any order, as they come.
 
+        `pushes` may end and have more later, for streams that come due while answers are awaited:
+        ask it again now and then, until it ends with nothing in flight. (Whoever stops at its first
+        end makes those wait for the next run.)
+
         Draw from `pushes` only as fast as there is room in flight: an audience may be a million,
         and each push that is drawn has been claimed from storage. When the consumer stops, the
         generator is closed: abandon what is in flight.

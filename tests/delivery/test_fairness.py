@@ -23,7 +23,7 @@ from flask_allmine_liveactivity.simulator import LocalApns
 from flask_allmine_liveactivity.simulator.received import Received
 from flask_allmine_liveactivity.storage.memory import MemoryStorage
 
-from .world import STREAM, World, apns_push, delivered, wait_until
+from .world import STREAM, World, a_token, apns_push, delivered, wait_until
 
 LARGE = 4000
 SMALL = 10
@@ -205,3 +205,89 @@ def test_nor_while_apple_answers_late() -> None:
             # As many as are let in flight meanwhile: it doubles with each answer.
             assert order.others_before(announced_at, small()) <= 1000
         push.close()
+
+
+def test_nor_when_apple_becomes_slow_after_batches_have_grown() -> None:
+    stage = Stage(batch_size=300)
+    stage.apple.seconds = 0
+    seconds_a_push = 5 * SECONDS_A_PUSH
+    with delivering(*stage.worlds):
+        stage.order.wait_for(1000)
+        stage.apple.seconds = seconds_a_push
+        assert stage.others_before(small()) <= SOON * SECONDS_A_PUSH / seconds_a_push
+
+
+def test_nor_for_many_large_ones() -> None:
+    stage = Stage()
+    for number in range(100, 110):
+        stage.world.register_many(400, small(number))
+        stage.world.end(stream=small(number))
+    with delivering(*stage.worlds):
+        stage.order.wait_for(500)
+        assert stage.others_before(small()) <= SOON
+
+
+class OneIsLate(PushBackend):
+    """Answers all but one push at once, and asks for more meanwhile, as an engine does."""
+
+    def __init__(self, late: str) -> None:
+        self.late = late
+        self.sent: list[str] = []
+        self.answer = threading.Event()
+
+    def send(self, pushes: Iterable[Push]) -> Iterator[PushResult]:
+        source = iter(pushes)
+        late = None
+        while True:
+            push = next(source, None)
+            if push is not None:
+                self.sent.append(push.token)
+                if push.token == self.late:
+                    late = push
+                else:
+                    yield delivered(push)
+            elif late is None:
+                return
+            elif self.answer.wait(0.05):
+                yield delivered(late)
+                late = None
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def test_a_small_stream_does_not_wait_for_the_last_answer_of_a_run() -> None:
+    apple = OneIsLate(a_token(5))
+    world = World(MemoryStorage(), apple)
+    world.register_many(SMALL)
+    tokens = world.register_many(SMALL, small())
+    world.end()
+    with delivering(world):
+        wait_until(lambda: len(apple.sent) == SMALL)
+        world.end(stream=small())
+        try:
+            wait_until(lambda: set(tokens) <= set(apple.sent), timeout=10)
+        finally:
+            apple.answer.set()
+
+
+def test_nobody_waits_for_a_phone_whose_pushes_alone_have_no_answer() -> None:
+    world = World(MemoryStorage())
+    world.register_many(SMALL)
+    reset = "libcurl 92: http2 stream"
+    world.answer = lambda push: (
+        PushResult(
+            push,
+            # As the engine has it, where others are answered on the connection and where none are.
+            Verdict.UNREACHABLE if push.session.attempts else Verdict.RETRY,
+            reason=reset,
+        )
+        if push.token == a_token(5)
+        else delivered(push)
+    )
+    world.end()
+    for _ in range(8):
+        assert world.run_later(60).obstacle is None
+        assert world.delivery.pause() == 0
+    assert len(set(world.told)) == SMALL
+    assert world.session(a_token(5)).attempts > 3

@@ -65,4 +65,4 @@ def test_what_another_worker_has_put_to_rest_costs_one_look() -> None:
     storage.then = lambda: (other.run(), storage.calls.clear())
     world.run()
     assert len(world.told) == 3 * 50
-    assert storage.calls == {"event": 50}
+    assert storage.calls == {"event": 50, "due_events": 1}

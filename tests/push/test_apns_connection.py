@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from flask_allmine_liveactivity.model import Push, Verdict
+from flask_allmine_liveactivity.model import Push, PushResult, Verdict
 from flask_allmine_liveactivity.push.apns.client import ApnsPush
 from flask_allmine_liveactivity.push.apns.connection import MAX_IN_FLIGHT
 from flask_allmine_liveactivity.simulator import Answer, LocalApns
@@ -327,3 +327,38 @@ def test_a_slow_source_does_not_keep_what_is_in_flight_waiting(push: ApnsPush) -
     drawn = [source.drawn for _ in push.send(source)]
     assert len(drawn) == 80
     assert drawn[0] < 40
+
+
+class Later:
+    """Pushes that end, and have one more when some time has gone by."""
+
+    def __init__(self, results: list[PushResult]) -> None:
+        self._results = results
+        self._left = [a_push(a_token(2)), a_push(a_token(1))]
+        self._ended_at: float | None = None
+        self.results_before_the_last: int | None = None
+
+    def __iter__(self) -> Iterator[Push]:
+        return self
+
+    def __next__(self) -> Push:
+        if len(self._left) == 1:
+            self._ended_at = self._ended_at or time.monotonic()
+            if time.monotonic() - self._ended_at < 0.1:
+                raise StopIteration
+            self.results_before_the_last = len(self._results)
+        if not self._left:
+            raise StopIteration
+        return self._left.pop()
+
+
+def test_more_pushes_are_asked_for_while_answers_are_awaited(apns: LocalApns) -> None:
+    results: list[PushResult] = []
+    pushes = Later(results)
+    with engine(apns) as push:
+        assert {result.verdict for result in push.send([a_push(a_token(n)) for n in range(5, 9)])}
+        apns.delay(2)
+        for result in push.send(pushes):
+            results.append(result)
+    assert [result.verdict for result in results] == [Verdict.DELIVERED] * 2
+    assert pushes.results_before_the_last == 0

@@ -12,6 +12,7 @@ from push.engine import TOKEN, a_push, a_token, engine, pushes, send_one
 
 from flask_allmine_liveactivity.model import Verdict
 from flask_allmine_liveactivity.push.apns.client import ApnsPush
+from flask_allmine_liveactivity.push.apns.connection import FEW_RESETS
 from flask_allmine_liveactivity.simulator import Answer, LocalApns
 
 ANSWER_TIMEOUT = "flask_allmine_liveactivity.push.apns.connection.ANSWER_TIMEOUT"
@@ -69,15 +70,22 @@ def test_delayed_with_as_many_under_way_as_it_allows(apns: LocalApns, push: Apns
 def test_one_push_meets(apns: LocalApns, push: ApnsPush, fault: Answer) -> None:
     apns.answer(a_token(10), fault)
     result = verdicts(push, 40)
-    assert set(result) <= {DELIVERED, UNREACHABLE}
+    assert set(result) <= {DELIVERED, UNREACHABLE, RETRY}
     assert result[DELIVERED] == len({received.token for received in apns.accepted})
     assert verdicts(push, 40) == {DELIVERED: 40}
 
 
 def test_a_reset_costs_one_push_and_not_the_connection(apns: LocalApns, push: ApnsPush) -> None:
     apns.answer(a_token(10), Answer.reset())
-    assert verdicts(push, 40) == {DELIVERED: 39, UNREACHABLE: 1}
+    assert verdicts(push, 40) == {DELIVERED: 39, RETRY: 1}
     assert len({received.client for received in apns.received}) == 1
+
+
+def test_resets_one_after_the_other_are_no_fault_of_the_pushes(
+    apns: LocalApns, push: ApnsPush
+) -> None:
+    apns.answer_all(Answer.reset())
+    assert verdicts(push, 10) == {RETRY: FEW_RESETS, UNREACHABLE: 10 - FEW_RESETS}
 
 
 @pytest.mark.parametrize(

@@ -28,11 +28,16 @@ AT_A_TIME = 64
 # Who is slow to bring more pushes does not keep those in flight waiting longer than so many
 # seconds: libcurl's time to have an answer runs also while nobody lets it work.
 FILL_FOR = 0.05
+# How long answers are waited for before more pushes are asked for, in seconds.
+ASK_AGAIN = 0.5
 # Seconds to connect, and to have an answer.
 CONNECT_TIMEOUT = 10
 ANSWER_TIMEOUT = 30
 # An answer that took longer, in seconds, says that too much waits in line.
 SLOW_ANSWER = 5.0
+# So many streams that are reset one after the other, and none answered, tell of Apple and not of
+# the pushes on them.
+FEW_RESETS = 3
 # Seconds after which an idle connection is not trusted again; Apple asks to keep them for hours.
 IDLE_LIMIT = 3600
 # Who answers so stands between Apple and us.
@@ -73,7 +78,7 @@ class Endpoint:
 class _Seat:
     """A place in flight: a libcurl handle, kept from one push to the next, and what is on it."""
 
-    __slots__ = ("body", "handle", "payload", "provider_token", "push", "tries")
+    __slots__ = ("body", "handle", "payload", "provider_token", "push", "started_at", "tries")
 
     def __init__(self, handle: pycurl.Curl, push: Push) -> None:
         self.handle = handle
@@ -81,6 +86,7 @@ class _Seat:
         self.payload = b""
         self.provider_token = ""
         self.tries = 1
+        self.started_at = 0.0
         self.body = bytearray()
         handle.setopt(pycurl.WRITEFUNCTION, self._receive)
 
@@ -104,6 +110,9 @@ class Connection:
         self._bearer = ""
         self._headers: list[str] = []
         self._fresh_connection_wanted = False
+        # On this connection; 0: nothing yet.
+        self._answered_at = 0.0
+        self._resets = 0
         # What came last was no answer: the next run is better off at another of Apple's servers.
         self._in_doubt = False
         # Before the first push that Apple has authenticated a connection may carry one stream.
@@ -112,7 +121,6 @@ class Connection:
     def send(self, pushes: Iterable[Push]) -> Iterator[PushResult]:
         """Send `pushes` and yield their results as they come; see ``PushBackend.send``."""
         source = iter(pushes)
-        drained = False
         finished: deque[tuple[_Seat, int | None]] = deque()
         self._fresh_connection_wanted = self._fresh_connection_wanted or self._in_doubt
         try:
@@ -129,19 +137,16 @@ class Connection:
                     if self._again:
                         self._start(*self._again.popleft())
                         continue
-                    push = None if drained else next(source, None)
+                    push = next(source, None)
                     if push is None:
-                        drained = True
                         break
                     self._start(push, 1)
                 if not self._flights:
-                    if drained and not self._again:
-                        return
-                    continue
+                    return
                 self._multi.perform()
                 finished.extend(self._finished())
                 if not finished:
-                    self._multi.select(0.0 if hurried else 1.0)
+                    self._multi.select(0.0 if hurried else ASK_AGAIN)
                 for _ in range(min(len(finished), AT_A_TIME)):
                     seat, error = finished.popleft()
                     result = self._result(seat, error)
@@ -175,6 +180,7 @@ class Connection:
     def _start(self, push: Push, tries: int) -> None:
         seat = self._free.pop() if self._free else _Seat(self._handle(), push)
         seat.push, seat.tries, seat.provider_token = push, tries, self._bearer
+        seat.started_at = time.monotonic()
         handle = seat.handle
         handle.setopt(pycurl.URL, f"{self._endpoint.url}/3/device/{push.token}")
         handle.setopt(
@@ -198,6 +204,7 @@ class Connection:
         while more:
             more, good, bad = self._multi.info_read()
             if good:
+                self._answered_at, self._resets = time.monotonic(), 0
                 self._pace(len(good), good[-1].getinfo(pycurl.TOTAL_TIME))
             finished += [(self._flights[handle], None) for handle in good]
             finished += [(self._flights[handle], code) for handle, code, _ in bad]
@@ -220,6 +227,9 @@ class Connection:
         """What became of a push; ``None``: it is sent again."""
         self._in_doubt = error is not None
         if error is not None:
+            reason = f"libcurl {error}: {_meaning(error)}"
+            if self._is_of_this_push(seat, error):
+                return PushResult(seat.push, Verdict.RETRY, reason=reason)
             self._room = max(1, self._room // 2)
             if error == pycurl.E_OPERATION_TIMEDOUT:
                 # It may be half open, and libcurl would use it again and again.
@@ -229,7 +239,7 @@ class Connection:
                 self._again.append((seat.push, 2))
                 return None
             verdict = Verdict.MISCONFIGURED if error in _UNTRUSTED else Verdict.UNREACHABLE
-            return PushResult(seat.push, verdict, reason=f"libcurl {error}: {_meaning(error)}")
+            return PushResult(seat.push, verdict, reason=reason)
         if seat.handle.getinfo(pycurl.INFO_HTTP_VERSION) != pycurl.CURL_HTTP_VERSION_2_0:
             # A proxy on the way that opens TLS: its 200 is not Apple's, and tells no phone.
             self._fresh_connection_wanted = True
@@ -237,19 +247,27 @@ class Connection:
         status = seat.handle.getinfo(pycurl.RESPONSE_CODE)
         if status == 200:
             return PushResult(seat.push, Verdict.DELIVERED, status=200)
-        reason, since = read_refusal(bytes(seat.body))
-        if seat.tries == 1 and self._may_go_again(seat, reason):
+        refusal, since = read_refusal(bytes(seat.body))
+        if seat.tries == 1 and self._may_go_again(seat, refusal):
             self._again.append((seat.push, 2))
             return None
         retry_after = seat.handle.getinfo(pycurl.RETRY_AFTER)
         return PushResult(
             seat.push,
-            verdict_of(status, reason),
+            verdict_of(status, refusal),
             status=status,
-            reason=reason or f"HTTP {status}",
+            reason=refusal or f"HTTP {status}",
             retry_after=float(retry_after) if retry_after > 0 else None,
             gone_since=since,
         )
+
+    def _is_of_this_push(self, seat: _Seat, error: int) -> bool:
+        """Whether the others on the connection are answered: then it tells nothing of Apple, and
+        is no reason to let the others wait."""
+        if error == pycurl.E_OPERATION_TIMEDOUT:
+            return self._answered_at - seat.started_at > ANSWER_TIMEOUT / 2
+        self._resets += error == _HTTP2_STREAM
+        return error == _HTTP2_STREAM and self._resets <= FEW_RESETS and self._answered_at > 0
 
     def _may_go_again(self, seat: _Seat, reason: str | None) -> bool:
         if reason == "ExpiredProviderToken":
@@ -276,6 +294,7 @@ class Connection:
         self._multi.close()
         self._multi = _multi()
         self._fresh_connection_wanted = self._in_doubt = False
+        self._answered_at, self._resets = 0.0, 0
         self._room = 1
 
     def _handle(self) -> pycurl.Curl:
