@@ -29,8 +29,6 @@ UNSETTLED = 2 * BATCH + IN_FLIGHT
 LEASE = 6
 # Until a worker delivers, in seconds, on a quick machine.
 START_UP = 0.7
-# Told between two kills, at the most.
-PROGRESS = 60
 
 
 @dataclass
@@ -42,12 +40,14 @@ class Killing:
         config: Theirs.
         output: Where they say what they have to say.
         chance: Draws the moments.
+        progress: One of those at work is killed after one to so many more were told.
     """
 
     crowd: Crowd
     config: dict[str, Any]
     output: Path
     chance: random.Random
+    progress: int = 40
     kills: Counter[str] = field(default_factory=Counter)
     workers: list[ForkServerProcess] = field(default_factory=list)
     _started: int = 0
@@ -76,7 +76,7 @@ class Killing:
 
     def at_work(self) -> None:
         """One of the older ones, after some more have been told."""
-        self.crowd.wait_for_pushes(self.chance.randint(1, PROGRESS))
+        self.crowd.wait_for_pushes(self.chance.randint(1, self.progress))
         time.sleep(self.chance.uniform(0, 0.05))
         self.kill(self.chance.choice(self.workers[:-1]), "at work")
         self.start_one()
@@ -99,7 +99,7 @@ class Killing:
                 return bool(found)
 
             # Where all of them wait for another statement: let them, and try again.
-            if not until(somebody_waits, 1.0):
+            if not until(somebody_waits, 0.5):
                 return
             self.kill(found[0], moment)
         self.start_one()

@@ -65,7 +65,7 @@ def test_a_fork_after_first_use_disturbs_neither(server: str, tmp_path: Path) ->
         assert connections(by_parent) == connections(first) != connections(by_child)
 
 
-@pytest.mark.parametrize("server", ["sqlite", "postgresql", "mariadb"])
+@pytest.mark.parametrize("server", ["sqlite", "postgresql"])
 def test_forks_in_the_midst_of_a_fan_out(server: str, tmp_path: Path) -> None:
     with (
         SERVERS[server]() as opened,

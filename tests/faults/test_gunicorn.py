@@ -81,7 +81,7 @@ def serving(crowd: Crowd, output: Path, *arguments: str, **config: object) -> It
 @contextmanager
 def a_slow_crowd(uri: str, count: int) -> Iterator[Crowd]:
     with LocalApns(max_concurrent_streams=IN_FLIGHT) as apns, a_crowd(uri, apns, count) as crowd:
-        apns.delay(0.2)
+        apns.delay(0.1)
         yield crowd
 
 
@@ -92,7 +92,7 @@ def test_a_preloaded_worker_is_killed_in_the_midst_and_the_others_finish(tmp_pat
     output = tmp_path / "output"
     with (
         services.postgresql() as uri,
-        a_slow_crowd(uri, 1500) as crowd,
+        a_slow_crowd(uri, 1000) as crowd,
         serving(
             crowd, output, *PRELOADED, LIVE_ACTIVITY_DELIVERY="thread", LIVE_ACTIVITY_LEASE=LEASE
         ) as server,
