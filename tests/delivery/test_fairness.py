@@ -197,7 +197,7 @@ def test_nor_while_apple_answers_late() -> None:
         world.register_many(LARGE)
         world.register_many(SMALL, small())
         world.end()
-        apns.delay(1)
+        apns.delay(0.5)
         with delivering(world):
             order.wait_for(200)
             announced_at = len(order.streams)

@@ -37,7 +37,7 @@ def test_it_goes_down_and_comes_back_again_and_again(stage: Stage) -> None:
     grown = []
     with stage.worker(LIVE_ACTIVITY_APNS_SERVER=stage.apns.url) as worker:
         stage.midst()
-        for outage in range(5):
+        for outage in range(4):
             with stage.apns.outage():
                 stage.come_late()
                 told = len(stage.front.accepted)
