@@ -16,7 +16,6 @@ from contextlib import contextmanager
 import pytest
 
 from flask_allmine_liveactivity.dispatch.loop import deliver_until_stopped
-from flask_allmine_liveactivity.fanout import LONGEST_TURN, LOOK_AGAIN
 from flask_allmine_liveactivity.model import Push, PushResult, Verdict
 from flask_allmine_liveactivity.push.base import PushBackend
 from flask_allmine_liveactivity.simulator import LocalApns
@@ -28,8 +27,8 @@ from .world import STREAM, World, a_token, apns_push, delivered, wait_until
 LARGE = 4000
 SMALL = 10
 SECONDS_A_PUSH = 0.002
-# Until the next look, then a batch that goes out and one that is claimed.
-SOON = (LOOK_AGAIN + 2 * LONGEST_TURN) / SECONDS_A_PUSH
+# Half a second until the next look, then a batch that goes out and one that is claimed.
+SOON = 1.5 / SECONDS_A_PUSH
 
 
 def small(number: int = 0) -> str:
@@ -155,7 +154,7 @@ def test_nor_do_fifty_at_once() -> None:
     streams = [small(number) for number in range(50)]
     with delivering(*stage.worlds):
         stage.order.wait_for(500)
-        assert stage.others_before(*streams) <= SOON + LONGEST_TURN / SECONDS_A_PUSH
+        assert stage.others_before(*streams) <= SOON + 0.5 / SECONDS_A_PUSH
 
 
 def test_nor_while_two_workers_are_at_the_large_one() -> None:
@@ -197,7 +196,7 @@ def test_nor_while_apple_answers_late() -> None:
         world.register_many(LARGE)
         world.register_many(SMALL, small())
         world.end()
-        apns.delay(1)
+        apns.delay(0.5)
         with delivering(world):
             order.wait_for(200)
             announced_at = len(order.streams)

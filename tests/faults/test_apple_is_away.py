@@ -37,7 +37,7 @@ def test_it_goes_down_and_comes_back_again_and_again(stage: Stage) -> None:
     grown = []
     with stage.worker(LIVE_ACTIVITY_APNS_SERVER=stage.apns.url) as worker:
         stage.midst()
-        for outage in range(5):
+        for outage in range(4):
             with stage.apns.outage():
                 stage.come_late()
                 told = len(stage.front.accepted)
@@ -79,10 +79,10 @@ def test_its_name_does_not_resolve(stage: Stage) -> None:
 def test_it_is_slow_and_then_too_slow(stage: Stage) -> None:
     with stage.worker() as worker:
         stage.midst(50)
-        stage.apns.delay(1)
+        stage.apns.delay(0.7)
         stage.come_late()
         stage.audience.wait_until_told(40)
-        stage.apns.delay(4)
+        stage.apns.delay(3)
         stage.come_late()
         assert until(lambda: UNREACHABLE_IS_SAID in stage.said, 20)
         stage.apns.delay(0)
