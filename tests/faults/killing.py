@@ -83,11 +83,11 @@ class Killing:
 
     def in_claim(self) -> None:
         """One whose claim is with the database, which does it after its death, if ever."""
-        self._in_statement("WITH chosen%", "in a claim")
+        self._in_statement("UPDATE live_activity_sessions SET claim_id%", "in a claim")
 
     def in_settlement(self) -> None:
         """One whose settlement is with the database."""
-        self._in_statement("UPDATE live_activity_sessions SET%", "in a settlement")
+        self._in_statement("UPDATE live_activity_sessions SET status%", "in a settlement")
 
     def _in_statement(self, statement: str, moment: str) -> None:
         with _statements_wait(self.crowd.uri) as waiting:

@@ -78,7 +78,8 @@ def test_streams_that_are_reset_at_random(stage: Stage) -> None:
         assert until(lambda: len(taken) >= PHONES // 2, 40)
         stage.front.recover()
         stage.all_are_well(worker)
-    assert stage.attempts() == {0}
+        # A push that alone was reset is tried again later, and the others go on.
+        assert max(stage.attempts()) <= 3
 
 
 def assert_told_about_once(stage: Stage) -> None:

@@ -100,7 +100,8 @@ def test_all_are_refused_until_somebody_mends_it(stage: Stage) -> None:
             stage.audience.wait_until_told(20)
         stage.all_are_well(worker)
     assert "e" * 64 not in {push.token for push in stage.apns.received}, "it was followed"
-    assert stage.attempts() == {0}
+    # A connection that goes back to one stream resets what is too much; that push is sent later.
+    assert max(stage.attempts()) <= 1
     assert stage.said.count(HELD_IS_SAID) == len(answers)
 
 
@@ -143,5 +144,6 @@ def test_its_certificate_is_not_trusted(stage: Stage, tmp_path: Path) -> None:
     with stage.worker() as worker:
         stage.lift()
         stage.all_are_well(worker)
-    assert stage.attempts() == {0}
+    # A connection that goes back to one stream resets what is too much; that push is sent later.
+    assert max(stage.attempts()) <= 1
     assert stage.said.count(HELD_IS_SAID) == 1

@@ -224,7 +224,7 @@ def test_what_a_fast_worker(ends_well: bool) -> None:
     else:
         now = fast_now = world.now() + 90
         world.storage.claim(
-            STREAM, 1, claim_id="c" * 32, limit=50, now=now, lease_until=fast_now + 60
+            STREAM, 1, claim_id="c" * 32, limit=50, now=now, leased_until=fast_now + 60
         )
     world.run()
     assert len(world.told) < len(tokens)

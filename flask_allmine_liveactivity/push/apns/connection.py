@@ -228,6 +228,12 @@ class Connection:
         self._in_doubt = error is not None
         if error is not None:
             reason = f"libcurl {error}: {_meaning(error)}"
+            if error == _HTTP2_STREAM and seat.handle.getinfo(pycurl.NUM_CONNECTS):
+                self._answered_at = 0.0  # it was another connection that was answered
+            if error == _HTTP2_STREAM and seat.tries == 1 and self._answered_at:
+                # Apple allows fewer streams now and then, and resets what is too much.
+                self._again.append((seat.push, 2))
+                return None
             if self._is_of_this_push(seat, error):
                 return PushResult(seat.push, Verdict.RETRY, reason=reason)
             self._room = max(1, self._room // 2)
