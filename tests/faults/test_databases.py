@@ -127,12 +127,12 @@ def test_a_web_server_that_delivers_itself_outlives_its_database(
 ) -> None:
     uri, port = own_postgresql.database("thread"), a_free_port()
     config = settings_of(uri, slow_apns.settings, LIVE_ACTIVITY_DELIVERY="thread")
-    storage = open_storage(uri)
+    storage, log = open_storage(uri), tmp_path / "log"
     audience = Audience(storage, slow_apns)
     audience.gather(PHONES)
     with (
         contextlib.closing(storage),
-        gunicorn(config, tmp_path / "log", "--threads", "4", port=port) as server,
+        gunicorn(config, log, "--threads", "4", port=port) as server,
     ):
         assert register_at(port, config, 1) == 200
         before = workers_of(server.pid)
@@ -140,6 +140,7 @@ def test_a_web_server_that_delivers_itself_outlives_its_database(
         audience.end()
         slow_apns.wait_for(PHONES // 5, timeout=TOLD_WITHIN)
         own_postgresql.stop(signal.SIGQUIT)
+        assert until(lambda: "delivery waits" in log.read_text(), 20), log.read_text()
         assert register_at(port, config, 2) == 503
         assert len(slow_apns.accepted) < PHONES
         own_postgresql.start()

@@ -164,6 +164,20 @@ def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
     storage.close()
 
 
+def test_a_connection_that_is_read_only_is_not_used_again(sqlite_uri: str) -> None:
+    """SQLite leaves one so for good that was opened while the file could not be written."""
+    storage = open_storage(sqlite_uri)
+    storage.prepare()
+    engine = storage._transactions.engine  # type: ignore[attr-defined]
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+    with pytest.raises(StorageUnavailable, match="readonly"):
+        keep(storage)
+    session = keep(storage)
+    assert everything(storage) == [session]
+    storage.close()
+
+
 @pytest.mark.parametrize("uri", ["postgresql_uri", "mariadb_uri"])
 def test_a_value_that_the_database_refuses_is_not_quoted(
     uri: str, request: pytest.FixtureRequest

@@ -87,6 +87,10 @@ class Database:
         # serialization_failure, deadlock_detected
         return getattr(error.orig, "sqlstate", None) in ("40001", "40P01")
 
+    def stays_so(self, error: Exception) -> bool:
+        """Whether the connections that there are would go on to fail when all is well again."""
+        return False
+
     def remedy(self, error: DBAPIError) -> str:
         """What a reader of the error may not know."""
         return ""
@@ -159,6 +163,11 @@ class SQLite(Database):
 
     def is_passing(self, error: DBAPIError) -> bool:
         return False
+
+    def stays_so(self, error: Exception) -> bool:
+        # A file that could not be opened for writing was opened for reading, and so was its log,
+        # which all connections of the process share for as long as one of them is open.
+        return "readonly" in str(error)
 
     def remedy(self, error: DBAPIError) -> str:
         if "locked" not in str(error.orig):

@@ -97,6 +97,10 @@ class Transactions:
                     return work(connection)
             except (DBAPIError, self._driver_error, PoolTimeout, TimeoutError) as error:
                 if not self._is_passing(error, attempt) or attempt == ATTEMPTS:
+                    if self._owned and self.database.stays_so(error):
+                        # The same pool goes on: what others still hold comes back to it, and is
+                        # closed the next time.
+                        self._owned.pool.dispose()
                     raise self._unavailable(error) from None
             time.sleep(random.uniform(0, 0.002 * 2**attempt))
         raise AssertionError("unreachable")
