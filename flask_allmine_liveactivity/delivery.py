@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flask_allmine_liveactivity.fanout import FanOut, Policy, Tally
+from flask_allmine_liveactivity.fanout import FanOut
+from flask_allmine_liveactivity.policy import Policy
 from flask_allmine_liveactivity.push.apns.answers import REMEDIES
 from flask_allmine_liveactivity.push.base import PushBackend
 from flask_allmine_liveactivity.storage.base import Storage
+from flask_allmine_liveactivity.tally import Tally
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from flask_allmine_liveactivity.errands import Errands
@@ -31,9 +31,12 @@ from flask_allmine_liveactivity.model import (
     new_apns_ids,
     new_id,
 )
+from flask_allmine_liveactivity.policy import Policy
 from flask_allmine_liveactivity.push.apns.payload import event_payload
 from flask_allmine_liveactivity.push.base import PushBackend
+from flask_allmine_liveactivity.settling import Settling
 from flask_allmine_liveactivity.storage.base import Storage
+from flask_allmine_liveactivity.tally import Tally
 from flask_allmine_liveactivity.verdicts import expire, release, settle
 
 # Apple, "Sending notification requests to APNs": 10 sends at once.
@@ -47,53 +50,11 @@ FIRST_BATCH = 100
 SMALLEST_BATCH = 10
 # A batch takes at most about so many seconds to go out, for the next stream waits for it.
 LONGEST_TURN = 0.5
-# Results are settled together, but none waits longer than this, in seconds.
-SETTLE_AFTER = 1.0
 # How long an event is held at first, and at the longest, in seconds.
 FIRST_HOLD = 60.0
 LONGEST_HOLD = 15 * 60.0
 # An event with nothing pending is looked at again at intervals that grow to this, in seconds.
 LONGEST_REST = 3600.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """What the settings say about delivering."""
-
-    lease: float
-    """Seconds for which a claim is ours."""
-    batch_size: int
-    sweep_interval: float
-    """Seconds; the first interval at which an event at rest is looked at again."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of the pushes of one stream, or of all."""
-
-    delivered: int = 0
-    gone: int = 0
-    retrying: int = 0
-    rejected: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-
-    def count(self, result: PushResult, settlement: Settlement) -> None:
-        """Add one result, by what it has made of its session."""
-        if result.verdict is Verdict.DELIVERED:
-            self.delivered += 1
-        elif result.verdict is Verdict.REJECTED:
-            self.rejected += 1
-        elif settlement.whoever_holds_the_lease:
-            self.gone += 1
-        else:
-            self.retrying += 1
-        if result.verdict is not Verdict.DELIVERED:
-            self.reasons[result.reason or result.verdict.value] += 1
-
-    @property
-    def answered(self) -> int:
-        """How many pushes had any result."""
-        return self.delivered + self.gone + self.retrying + self.rejected
 
 
 @dataclass(slots=True)
@@ -198,13 +159,10 @@ class FanOut:
         self._claimed: dict[str, _Claimed] = {}
         self._limit = min(FIRST_BATCH, policy.batch_size)
         self._claiming = Errands("live-activity-claims")
-        self._settling = Errands("live-activity-settlements")
+        self._settling = Settling(storage, policy.batch_size, self._settled)
         self._next: Future[_Batch] | None = None
-        self._results: list[Settlement] = []
-        self._in_settlement: tuple[list[Settlement], Future[int]] | None = None
         # By stream id: a stream that is announced anew in mid-run still has pushes in flight.
         self._unsettled: Counter[str] = Counter()
-        self._settled_at = time.monotonic()
         self._looked_at = -LOOK_AGAIN
         self._spent_on_newcomers = 0.0
         self._only: str | None = None
@@ -247,10 +205,7 @@ class FanOut:
             self._give_back(list(self._claimed.values()))
         finally:
             self._settling.close()
-            self._take_settled(whatever_became_of_it=True)
-        if self._results:
-            self._storage.settle(self._results)
-            self._settled(self._results)
+        self._settling.finish()
 
     # --- what to push ------------------------------------------------------------------------
 
@@ -453,41 +408,16 @@ class FanOut:
         elif result.verdict is Verdict.MISCONFIGURED and not self.misconfigured:
             self.misconfigured = result.reason or "refused for every token"
             self._hold(claimed.stream.event, self.misconfigured)
-        self._take_settled()
-        waited = time.monotonic() - self._settled_at
-        if len(self._results) >= self._policy.batch_size or waited >= SETTLE_AFTER:
-            self._settle()
+        self._settling.go_on()
 
     def _note(self, claimed: _Claimed, settlement: Settlement) -> None:
         del self._claimed[claimed.session.session_id]
-        self._results.append(settlement)
+        self._settling.add(settlement)
 
     def _give_back(self, claimed: list[_Claimed]) -> None:
         now = self._clock()
         for each in claimed:
             self._note(each, release(each.session, now))
-
-    def _settle(self) -> None:
-        self._settled_at = time.monotonic()
-        if self._in_settlement is not None:  # one at a time, or they would pile up
-            self._in_settlement[1].exception()
-            self._take_settled()
-        settlements, self._results = self._results, []
-        call = partial(self._storage.settle, settlements)
-        self._in_settlement = settlements, self._settling.run(call)
-
-    def _take_settled(self, *, whatever_became_of_it: bool = False) -> None:
-        """See what became of the settlements under way, once they are done."""
-        if self._in_settlement is None or not self._in_settlement[1].done():
-            return
-        settlements, future = self._in_settlement
-        self._in_settlement = None
-        if future.exception() is None:
-            self._settled(settlements)
-            return
-        self._results[:0] = settlements  # the end of the run tries it again
-        if not whatever_became_of_it:
-            future.result()
 
     def _settled(self, settlements: list[Settlement]) -> None:
         counts = Counter(settlement.session.stream_id for settlement in settlements)

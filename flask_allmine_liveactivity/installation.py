@@ -18,10 +18,10 @@ from flask_allmine_liveactivity.delivery import Delivery
 from flask_allmine_liveactivity.dispatch.base import Dispatch
 from flask_allmine_liveactivity.dispatch.inline import InlineDispatch
 from flask_allmine_liveactivity.errors import ConfigurationError, PayloadTooLarge
-from flask_allmine_liveactivity.fanout import Policy
 from flask_allmine_liveactivity.host import HostCallbacks
 from flask_allmine_liveactivity.model import Announcement, DeliveryReport, StreamEvent, StreamState
 from flask_allmine_liveactivity.parts import adopt_push, open_push, open_storage
+from flask_allmine_liveactivity.policy import Policy
 from flask_allmine_liveactivity.push.base import PushBackend
 from flask_allmine_liveactivity.registration import Answer, Claimant, MissingEnd, register
 from flask_allmine_liveactivity.settings import Settings, dismiss_after_of

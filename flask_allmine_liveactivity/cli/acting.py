@@ -13,9 +13,9 @@ import click
 from flask_allmine_liveactivity.announcement import stream_state
 from flask_allmine_liveactivity.cli.group import as_json, command, echo_json
 from flask_allmine_liveactivity.dispatch.loop import deliver_until_stopped
-from flask_allmine_liveactivity.fanout import Tally
 from flask_allmine_liveactivity.installation import Installation, current
 from flask_allmine_liveactivity.model import StreamState
+from flask_allmine_liveactivity.tally import Tally
 
 # How often a worker looks for what is due, in seconds: one index scan.
 WORKER_INTERVAL = 1.0

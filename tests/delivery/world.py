@@ -8,7 +8,6 @@ from typing import Any
 
 from flask_allmine_liveactivity.announcement import announcement_of_end
 from flask_allmine_liveactivity.delivery import Delivery, Run
-from flask_allmine_liveactivity.fanout import Policy
 from flask_allmine_liveactivity.model import (
     Push,
     PushResult,
@@ -18,6 +17,7 @@ from flask_allmine_liveactivity.model import (
     StreamState,
     Verdict,
 )
+from flask_allmine_liveactivity.policy import Policy
 from flask_allmine_liveactivity.push.apns.client import ApnsPush, topic_of
 from flask_allmine_liveactivity.push.apns.connection import Endpoint
 from flask_allmine_liveactivity.push.apns.provider_token import ProviderToken, read_signing_key

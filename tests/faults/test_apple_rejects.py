@@ -13,8 +13,8 @@ from delivery.world import Clock, apns_push
 
 from flask_allmine_liveactivity.delivery import Delivery
 from flask_allmine_liveactivity.dispatch.loop import deliver_until_stopped
-from flask_allmine_liveactivity.fanout import Policy
 from flask_allmine_liveactivity.model import SessionStatus
+from flask_allmine_liveactivity.policy import Policy
 from flask_allmine_liveactivity.verdicts import REJECTION_WAITS
 
 from .apple_stage import Stage, a_stage

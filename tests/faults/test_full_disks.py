@@ -18,8 +18,8 @@ from sqlalchemy import create_engine, event
 
 from flask_allmine_liveactivity.delivery import Delivery
 from flask_allmine_liveactivity.errors import StorageUnavailable
-from flask_allmine_liveactivity.fanout import Policy
 from flask_allmine_liveactivity.parts import open_push
+from flask_allmine_liveactivity.policy import Policy
 from flask_allmine_liveactivity.settings import read_settings
 from flask_allmine_liveactivity.simulator import LocalApns
 from flask_allmine_liveactivity.storage.sql import SQLStorage
