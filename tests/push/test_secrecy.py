@@ -44,8 +44,10 @@ def test_nothing_is_logged_of_a_token(
     apns: LocalApns, push: ApnsPush, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    for answer in (Answer.bad_device_token(), Answer.gone(1), Answer.reset(), Answer(500)):
-        apns.answer(TOKEN, answer)
+    # A reset stream is sent once more.
+    reset = (Answer.reset(), Answer.reset())
+    for answers in ((Answer.bad_device_token(),), (Answer.gone(1),), reset, (Answer(500),)):
+        apns.answer(TOKEN, *answers)
         assert send_one(push).verdict is not Verdict.DELIVERED
     with apns.outage():
         send_one(push)

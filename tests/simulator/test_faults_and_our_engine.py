@@ -75,8 +75,15 @@ def test_one_push_meets(apns: LocalApns, push: ApnsPush, fault: Answer) -> None:
     assert verdicts(push, 40) == {DELIVERED: 40}
 
 
-def test_a_reset_costs_one_push_and_not_the_connection(apns: LocalApns, push: ApnsPush) -> None:
+def test_a_push_that_is_reset_is_sent_once_more(apns: LocalApns, push: ApnsPush) -> None:
     apns.answer(a_token(10), Answer.reset())
+    assert verdicts(push, 40) == {DELIVERED: 40}
+
+
+def test_a_second_reset_costs_one_push_and_not_the_connection(
+    apns: LocalApns, push: ApnsPush
+) -> None:
+    apns.answer(a_token(10), Answer.reset(), Answer.reset())
     assert verdicts(push, 40) == {DELIVERED: 39, RETRY: 1}
     assert len({received.client for received in apns.received}) == 1
 
