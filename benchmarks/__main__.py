@@ -44,7 +44,7 @@ class Sizes:
     registrations: int
 
 
-FULL = Sizes(3, (1_000, 10_000, 100_000, 1_000_000), 50_000, 1_000_000, 8_000)
+FULL = Sizes(2, (1_000, 10_000, 100_000, 1_000_000), 50_000, 300_000, 8_000)
 QUICK = Sizes(1, (1_000, 10_000), 10_000, 50_000, 2_000)
 STORAGES = ("SQLite", "PostgreSQL", "MariaDB")
 

@@ -24,7 +24,9 @@ def main(how: str) -> None:
     if how == "exits":
         sys.exit(3)
     if how == "is interrupted":
-        time.sleep(60)
+        # A signal that comes just before a long sleep would be seen to after it.
+        for _ in range(600):
+            time.sleep(0.1)
 
 
 if __name__ == "__main__":

@@ -31,9 +31,9 @@ def after_first_use() -> None:
         _tell(installation, 1)
         sys.exit()  # with all that an interpreter tears down at its end
     assert os.waitpid(child, 0)[1] == 0
-    assert sockets() == before, "the child has disturbed the connections of its parent"
+    assert before <= sockets(), "the child has disturbed the connections of its parent"
     _tell(installation, 2)
-    assert sockets() == before, "the parent had to connect again"
+    assert before <= sockets(), "the parent had to connect again"
 
 
 def _tell(installation: Installation, place: int) -> None:
