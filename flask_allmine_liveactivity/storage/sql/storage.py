@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from sqlalchemy import (
@@ -350,8 +349,17 @@ class SQLStorage(Storage):
         return self._change(over) + self._change(delete(events).where(events.c.expires_at < before))
 
     def counts(self, now: float, stream_id: str | None = None) -> Counts:
-        by_status = select(sessions.c.status, sessions.c.reason, func.count()).group_by(
-            sessions.c.status, sessions.c.reason
+        # One pass over the index, where grouping would sort a whole audience.
+        by_status = select(
+            *(
+                func.coalesce(func.sum(case((sessions.c.status == status.value, 1), else_=0)), 0)
+                for status in SessionStatus
+            )
+        )
+        dead = (
+            select(sessions.c.reason, func.count())
+            .where(sessions.c.status == SessionStatus.DEAD.value)
+            .group_by(sessions.c.reason)
         )
         since = case(
             (sessions.c.token_seen_at > events.c.timestamp, sessions.c.token_seen_at),
@@ -370,11 +378,9 @@ class SQLStorage(Storage):
         )
         if stream_id is not None:
             by_status = by_status.where(sessions.c.stream_id == stream_id)
+            dead = dead.where(sessions.c.stream_id == stream_id)
             pending = pending.where(sessions.c.stream_id == stream_id)
-        statuses = self._read(by_status)
-        totals = Counter[str]()
-        for status, _, count in statuses:
-            totals[status] += count
+        totals = dict(zip(SessionStatus, map(int, self._read(by_status)[0]), strict=True))
         waiting = self._read(pending)
         return Counts(
             active=totals[SessionStatus.ACTIVE],
@@ -382,7 +388,7 @@ class SQLStorage(Storage):
             oldest_pending_since=min((float(row[2]) for row in waiting), default=None),
             ended=totals[SessionStatus.ENDED],
             waiting={row[0]: row[1] for row in waiting if row[0]},
-            dead={row[1] or "": row[2] for row in statuses if row[0] == SessionStatus.DEAD},
+            dead={row[0] or "": row[1] for row in self._read(dead)},
         )
 
     def sessions(
