@@ -94,7 +94,11 @@ def _fan_out(rows: Sequence[Row]) -> str:
         "storage, audience", "pushes/s", "of bare libcurl", "of `aioapns`",
         "own CPU, us a push", "peak memory, MB", "`notify_stream_state`, ms",
     ]  # fmt: skip
-    body = [line(audience, who) for who in storages for audience in _distinct(rows, "audience")]
+    body = [
+        line(audience, who)
+        for who in storages
+        for audience in _distinct([row for row in rows if row["who"] == who], "audience")
+    ]
     return (
         "### Whole fan-outs: claimed, pushed, settled\n\n"
         "Beside bare loops that only send, on the same cores.\n\n" + _table(head, body)
