@@ -119,6 +119,15 @@ class _Source:
         return push
 
 
+_Claim = tuple[str | None, str]
+
+
+def _claim_on(session: Session) -> _Claim:
+    """Tells a claim from a later one on the same session: a token that has changed, or a clock
+    that is set ahead, brings us a session again while its last push is under way."""
+    return session.claim_id, session.session_id
+
+
 def _is_known_for_it(result: PushResult) -> bool:
     session = result.push.session
     return session.attempts > 0 and session.reason == result.reason
@@ -156,7 +165,7 @@ class FanOut:
         self._newcomers: deque[str] = deque()
         """Streams that have had no turn yet: theirs comes first, and is short."""
         self._turns: deque[str] = deque()
-        self._claimed: dict[str, _Claimed] = {}
+        self._claimed: dict[_Claim, _Claimed] = {}
         self._limit = min(FIRST_BATCH, policy.batch_size)
         self._claiming = Errands("live-activity-claims")
         self._settling = Settling(storage, policy.batch_size, self._settled)
@@ -321,7 +330,7 @@ class FanOut:
 
     def _hold_in_hands(self, batch: _Batch) -> None:
         for session in batch.sessions:
-            self._claimed[session.session_id] = _Claimed(
+            self._claimed[_claim_on(session)] = _Claimed(
                 session, batch.stream, batch.event.revision, batch.now
             )
         self._unsettled[batch.event.stream_id] += len(batch.sessions)
@@ -344,7 +353,7 @@ class FanOut:
                 self._give_back(self._in_hands(batch.sessions[done:]))
                 return
             if session.expires_at <= batch.now:
-                claimed = self._claimed[session.session_id]
+                claimed = self._claimed[_claim_on(session)]
                 self._note(claimed, expire(session, batch.now))
                 continue
             yield Push(
@@ -357,7 +366,7 @@ class FanOut:
             )
 
     def _in_hands(self, sessions: list[Session]) -> list[_Claimed]:
-        return [self._claimed[session.session_id] for session in sessions]
+        return [self._claimed[_claim_on(session)] for session in sessions]
 
     def _pace(self, batch: _Batch, seconds: float) -> None:
         """Claim more at a time while batches go out quickly, and less where one eats up its lease
@@ -388,7 +397,7 @@ class FanOut:
     # --- what became of it -------------------------------------------------------------------
 
     def _take(self, result: PushResult) -> None:
-        claimed = self._claimed.get(result.push.session.session_id)
+        claimed = self._claimed.get(_claim_on(result.push.session))
         if claimed is None:
             return
         if result.verdict is Verdict.UNREACHABLE and _is_known_for_it(result):
@@ -411,7 +420,7 @@ class FanOut:
         self._settling.go_on()
 
     def _note(self, claimed: _Claimed, settlement: Settlement) -> None:
-        del self._claimed[claimed.session.session_id]
+        del self._claimed[_claim_on(claimed.session)]
         self._settling.add(settlement)
 
     def _give_back(self, claimed: list[_Claimed]) -> None:

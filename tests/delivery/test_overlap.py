@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import random
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pytest
 
 from flask_allmine_liveactivity.errors import StorageUnavailable
-from flask_allmine_liveactivity.model import Push, PushResult, Session, SessionStatus, Settlement
+from flask_allmine_liveactivity.model import (
+    Push,
+    PushResult,
+    Session,
+    SessionStatus,
+    Settlement,
+    Verdict,
+)
 from flask_allmine_liveactivity.push.base import PushBackend
 from flask_allmine_liveactivity.storage.memory import MemoryStorage
 
-from .world import World, delivered
+from .world import LIFETIME, STREAM, World, delivered
 
 
 class Watched(MemoryStorage):
@@ -109,3 +117,73 @@ def test_what_was_claimed_ahead_is_given_back_where_the_process_ends() -> None:
     assert sum(row.status is SessionStatus.ENDED for row in rows) == 15
     assert [row.claim_id for row in rows if row.status is SessionStatus.ACTIVE] == [None] * 85
     assert {row.due_at for row in rows if row.status is SessionStatus.ACTIVE} <= {world.now()}
+
+
+class Crossed(PushBackend):
+    """Keeps pushes in flight, which are answered in any order, and something happens meanwhile.
+
+    Args:
+        chance: Draws the order, and the moment from which nothing is reached any more.
+    """
+
+    def __init__(self, chance: random.Random) -> None:
+        self.chance = chance
+        self.in_flight = chance.randint(5, 40)
+        self.reached = chance.randint(1, 60)
+        self.sent: list[Push] = []
+        self.happens: Callable[[], object] = lambda: None
+
+    def send(self, pushes: Iterable[Push]) -> Iterator[PushResult]:
+        source = iter(pushes)
+        flying: list[Push] = []
+        while True:
+            while len(flying) < self.in_flight and (push := next(source, None)) is not None:
+                flying.append(push)
+                self.sent.append(push)
+                if len(self.sent) == self.in_flight:
+                    self.happens()
+            if not flying:
+                return
+            push = flying.pop(self.chance.randrange(len(flying)))
+            self.reached -= 1
+            yield PushResult(push, Verdict.UNREACHABLE) if self.reached == 0 else delivered(push)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_a_clock_that_is_set_ahead_ends_our_own_leases_in_mid_run(seed: int) -> None:
+    push = Crossed(random.Random(seed))
+    world = World(MemoryStorage(), push, batch_size=10)
+    tokens = world.register_many(60)
+    world.end()
+
+    def an_hour_passes() -> None:
+        world.clock.now += 3600
+
+    push.happens = an_hour_passes
+    world.run()
+    world.run_later(3600)
+    assert world.statuses() == {SessionStatus.ENDED}
+    assert {each.token for each in push.sent} == set(tokens)
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_a_token_that_changes_while_its_push_is_under_way_is_told(seed: int) -> None:
+    push = Crossed(random.Random(seed))
+    world = World(MemoryStorage(), push, batch_size=10)
+    tokens = world.register_many(60)
+    world.end()
+    changed = [f"{number:0160x}" for number in range(1, 6)]
+
+    def tokens_change() -> None:
+        for number, token in enumerate(changed, 1):
+            world.register(number, token=token)
+        world.storage.touch(STREAM, world.now() + LIFETIME, world.now())
+
+    push.happens = tokens_change
+    world.run()
+    world.run_later(3600)
+    assert world.statuses() == {SessionStatus.ENDED}
+    assert set(changed) <= {each.token for each in push.sent} <= {*tokens, *changed}

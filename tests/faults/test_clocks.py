@@ -89,7 +89,11 @@ class Scene:
 
     def wait_until_held(self) -> None:
         """Until the worker says so, with nobody given up."""
-        assert until(lambda: "pushes are held" in self.output.read_text(), 30)
+        assert until(lambda: "pushes are held" in self.output.read_text(), 30), (
+            self.output.read_text(),
+            self.refused,
+            len(self.crowd.apns.received),
+        )
         assert self.crowd.audience.pending
         assert self.crowd.claimed == 0
 
