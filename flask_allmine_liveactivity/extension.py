@@ -237,6 +237,8 @@ def _dispatch(app: Flask, settings: Settings, delivery: Any) -> Dispatch:
 
             return CeleryDispatch(app, delivery, settings.celery_queue, settings.sweep_interval)
         case "thread":
+            from flask_allmine_liveactivity.dispatch.courtesy import Courtesy
             from flask_allmine_liveactivity.dispatch.thread import ThreadDispatch
 
-            return ThreadDispatch(delivery, settings.sweep_interval)
+            courtesy = Courtesy(app)
+            return ThreadDispatch(delivery, settings.sweep_interval, courtesy.step_aside)

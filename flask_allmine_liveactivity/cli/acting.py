@@ -96,7 +96,6 @@ def worker() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    installation.storage.prepare()
     click.echo("Delivering. Stop with SIGTERM or Ctrl-C.", err=True)
     interval = min(WORKER_INTERVAL, installation.settings.sweep_interval)
     deliver_until_stopped(delivery, wake, stopped, interval)

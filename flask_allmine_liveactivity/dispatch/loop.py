@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from flask_allmine_liveactivity.delivery import Delivery
 from flask_allmine_liveactivity.errors import StorageUnavailable
@@ -17,11 +18,16 @@ SHORTEST_WAIT = 0.02
 
 
 def deliver_until_stopped(
-    delivery: Delivery, wake: threading.Event, stopped: threading.Event, interval: float
+    delivery: Delivery,
+    wake: threading.Event,
+    stopped: threading.Event,
+    interval: float,
+    on_result: Callable[[], object] = lambda: None,
 ) -> None:
     """Run delivery whenever something is due or `wake` is set, and every `interval` seconds.
 
-    No error ends it: what could not be done now is still due at the next look.
+    Calls `on_result` after each push. No error ends it: what could not be done now is still due at
+    the next look.
     """
     next_due = NEVER
     while not stopped.is_set():
@@ -29,7 +35,7 @@ def deliver_until_stopped(
         wait = interval
         began = time.time()
         try:
-            run = delivery.run()
+            run = delivery.run(on_result=on_result)
             delivery.purge_now_and_then()
             # A run knows only of the streams that it was at; others are still due when they were.
             next_due = min(run.next_due, next_due if next_due > began else NEVER)

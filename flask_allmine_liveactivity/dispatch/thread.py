@@ -20,12 +20,24 @@ LAST_WORDS = 5.0
 
 
 class ThreadDispatch(Dispatch):
-    """One daemon thread a process, which sweeps also for what others have left behind."""
+    """One daemon thread a process, which sweeps also for what others have left behind.
 
-    def __init__(self, delivery: Callable[[], Delivery], sweep_interval: float) -> None:
+    Args:
+        delivery: Finds this process's.
+        sweep_interval: How often it looks at the least, in seconds.
+        on_result: Called in the thread after each push.
+    """
+
+    def __init__(
+        self,
+        delivery: Callable[[], Delivery],
+        sweep_interval: float,
+        on_result: Callable[[], object] = lambda: None,
+    ) -> None:
         refuse_green_threads("the thread")
         self._delivery = delivery
         self._sweep_interval = sweep_interval
+        self._on_result = on_result
         self._lock = threading.Lock()
         self._pid: int | None = None
         self._closed = False
@@ -46,7 +58,13 @@ class ThreadDispatch(Dispatch):
             self._running = self._delivery()
             self._thread = threading.Thread(
                 target=deliver_until_stopped,
-                args=(self._running, self._wake, self._stopped, self._sweep_interval),
+                args=(
+                    self._running,
+                    self._wake,
+                    self._stopped,
+                    self._sweep_interval,
+                    self._on_result,
+                ),
                 name="live-activity-delivery",
                 daemon=True,
             )

@@ -22,6 +22,9 @@ MAX_IN_FLIGHT = 1000
 # A server that answers within so many seconds needs no more in flight than so many.
 NEAR = 0.02
 NEAR_IN_FLIGHT = 100
+# How many looks at what has been answered make a habit: one slow answer, of a machine that was
+# busy for a moment, is no reason to take the memory for a thousand.
+HABIT = 8
 # So many results are taken before their places are filled again: the server works on the new
 # pushes while the next results are taken, instead of both waiting for each other.
 AT_A_TIME = 64
@@ -115,6 +118,8 @@ class Connection:
         self._resets = 0
         # What came last was no answer: the next run is better off at another of Apple's servers.
         self._in_doubt = False
+        # Seconds that an answer takes here; 0: not known yet.
+        self._usual = 0.0
         # Before the first push that Apple has authenticated a connection may carry one stream.
         self._room = 1
 
@@ -288,8 +293,9 @@ class Connection:
 
     def _pace(self, answers: int, seconds: float) -> None:
         """Room in flight doubles with each round trip while answers are quick, as TCP does it."""
+        self._usual += (seconds - self._usual) / HABIT if self._usual else seconds
         if seconds < SLOW_ANSWER:
-            most = NEAR_IN_FLIGHT if seconds < NEAR else MAX_IN_FLIGHT
+            most = NEAR_IN_FLIGHT if self._usual < NEAR else MAX_IN_FLIGHT
             self._room = max(self._room, min(most, self._room + answers))
         else:
             self._room = max(1, self._room // 2)

@@ -34,17 +34,21 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from flask_allmine_liveactivity.storage.sql import patience
 from flask_allmine_liveactivity.storage.sql.tables import metadata, sessions
+from flask_allmine_liveactivity.storage.sql.turns import Turn
 
 # How long SQLite waits for another writer, in seconds.
 SQLITE_BUSY_TIMEOUT = 15.0
 # What a SQLite connection may keep of the file in memory, in KiB.
-SQLITE_CACHE = 8 * 1024
+SQLITE_CACHE = 4 * 1024
 # How long prepare() waits for another process that is preparing, in seconds.
 PREPARE_TIMEOUT = 60
 
 
 class Database:
     """PostgreSQL, and the manners that all share."""
+
+    at_once = 10_000
+    """How many sessions are claimed or settled in one transaction, at most."""
 
     def adopt(self, engine: Engine) -> Engine:
         """An engine of our own manners over the host's pool; the host's engine is not changed.
@@ -129,12 +133,18 @@ class SQLite(Database):
     """One writer at a time, who says so at once: a transaction that reads first and writes later
     fails without waiting when another has written in between."""
 
+    # The one lock is held for a few milliseconds, and phones register in between.
+    at_once = 250
+
+    def __init__(self) -> None:
+        self._turn = Turn(SQLITE_BUSY_TIMEOUT)
+
     def adopt(self, engine: Engine) -> Engine:
         return engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextlib.contextmanager
     def transaction(self, engine: Engine, *, durable: bool = True) -> Iterator[Connection]:
-        with engine.connect() as connection:
+        with self._turn, engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
             connection.begin()  # now, so that it is not in our way later:
             if driver.in_transaction:  # an event listener of the host's engine has begun one

@@ -37,9 +37,9 @@ class ClosedBeforeForks:
         before = weakref.WeakMethod(self._before_fork)
         after, born = weakref.WeakMethod(self._after_fork), weakref.WeakMethod(self._born)
         os.register_at_fork(
-            before=lambda: _call(before),
-            after_in_parent=lambda: _call(after),
-            after_in_child=lambda: _call(born),
+            before=lambda: call_if_alive(before),
+            after_in_parent=lambda: call_if_alive(after),
+            after_in_child=lambda: call_if_alive(born),
         )
 
     def __enter__(self) -> None:
@@ -68,7 +68,8 @@ class ClosedBeforeForks:
         self._users = self._forks = 0
 
 
-def _call(method: weakref.WeakMethod[Callable[[], None]]) -> None:
+def call_if_alive(method: weakref.WeakMethod[Callable[[], None]]) -> None:
+    """Call a method whose object is still in use."""
     bound = method()
     if bound is not None:
         bound()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from sqlalchemy import (
     Connection,
@@ -252,15 +253,27 @@ class SQLStorage(Storage):
                 sessions.c.leased_until <= now,
             )
             .order_by(sessions.c.due_at)
-            .limit(limit)
         )
         taken = {"claim_id": claim_id, "leased_until": leased_until}
-        rows = self._write(
-            lambda connection: self._database.claim(connection, pending, taken), durable=False
-        )
-        return [session_of(row) for row in rows]
+        claimed: list[Session] = []
+        portion = limit
+        while portion:
+            portion = min(limit - len(claimed), self._database.at_once)
+            work = partial(self._database.claim, pending=pending.limit(portion), taken=taken)
+            rows = self._write(work, durable=False)
+            claimed += map(session_of, rows)
+            if len(rows) < portion:
+                break
+        return claimed
 
     def settle(self, settlements: Sequence[Settlement]) -> int:
+        at_once = self._database.at_once
+        return sum(
+            self._settle(settlements[begin : begin + at_once])
+            for begin in range(0, len(settlements), at_once)
+        )
+
+    def _settle(self, settlements: Sequence[Settlement]) -> int:
         def work(connection: Connection) -> int:
             return sum(
                 connection.execute(
@@ -271,7 +284,7 @@ class SQLStorage(Storage):
                 for settlement, group in grouped(settlements)
             )
 
-        return self._write(work, durable=False) if settlements else 0
+        return self._write(work, durable=False)
 
     def next_due(self, stream_id: str, revision: int) -> float | None:
         pending = untold(stream_id, revision)
