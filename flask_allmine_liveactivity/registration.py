@@ -194,4 +194,4 @@ def _is_held(row: Session, now: float) -> bool:
 
 def _digest(*parts: str) -> str:
     text = "".join(f"{len(part)}:{part}" for part in parts)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
