@@ -44,7 +44,7 @@ class Sizes:
     registrations: int
 
 
-FULL = Sizes(2, (1_000, 10_000, 100_000, 1_000_000), 50_000, 300_000, 8_000)
+FULL = Sizes(2, (1_000, 10_000, 100_000, 1_000_000), 50_000, 1_000_000, 8_000)
 QUICK = Sizes(1, (1_000, 10_000), 10_000, 50_000, 2_000)
 STORAGES = ("SQLite", "PostgreSQL", "MariaDB")
 
@@ -158,11 +158,12 @@ class Bench:
         """The endpoint while a large fan-out runs in the same process."""
         rows: list[Row] = []
         for storage in ("SQLite", "PostgreSQL"):
-            with a_database(storage, self.folder) as uri:
+            with a_database(storage, self.folder) as uri, a_database(storage, self.folder) as other:
                 if uri is None:
                     continue
                 audience = self.sizes.million
-                given = {**self._to_sink(), "storage_uri": uri, "audience": audience}
+                given = {**self._to_sink(), "storage_uri": uri, "other_uri": other}
+                given["audience"] = audience
                 found = measured("endpoint", "disturbed", **given)
                 rows.append({"storage": storage, "audience": audience, **found})
         return rows

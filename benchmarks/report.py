@@ -137,7 +137,7 @@ def _endpoint(rows: Sequence[Row]) -> str:
 def _beside(rows: Sequence[Row]) -> str:
     def line(row: Row) -> list[str]:
         quiet, busy = row["quiet_p99"], row["busy_p99"]
-        times = [row["quiet_p50"], quiet, row["busy_p50"], busy]
+        times = [row["quiet_p50"], quiet, row["elsewhere_p99"], row["busy_p50"], busy]
         return [
             f"{row['storage']}, {row['audience']:,}",
             *[_number(time, 1) for time in times],
@@ -146,7 +146,8 @@ def _beside(rows: Sequence[Row]) -> str:
         ]
 
     head = [
-        "storage, audience", "quiet p50, ms", "quiet p99", "p50 meanwhile", "p99 meanwhile",
+        "storage, audience", "quiet p50, ms", "quiet p99",
+        "p99 beside another process's", "p50 meanwhile", "p99 meanwhile",
         "p99, ratio", "pushes/s meanwhile",
     ]  # fmt: skip
     return "### Registrations while a fan-out runs in the same process\n\n" + _table(
