@@ -28,7 +28,7 @@ clean:
 
 .venv/demo/ready: pyproject.toml
 	$(PYTHON) -m venv --clear .venv/demo
-	.venv/demo/bin/pip install --quiet --disable-pip-version-check --editable ".[simulator,postgresql,mysql]"
+	.venv/demo/bin/pip install --quiet --disable-pip-version-check --editable ".[simulator,reference,postgresql,mysql]"
 	touch $@
 
 .venv/bench/ready: pyproject.toml

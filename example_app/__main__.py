@@ -21,6 +21,7 @@ from example_app import create_app
 from example_app.database import Stream, database
 from example_app.desk import make_simulator, set_the_scene
 from flask_allmine_liveactivity import LiveActivityError
+from flask_allmine_liveactivity.openapi.page import is_installed
 from flask_allmine_liveactivity.simulator.page import URL_PREFIX
 
 HOST = "127.0.0.1"
@@ -32,7 +33,10 @@ SETTINGS: Mapping[str, Any] = {
     # Long enough to be seen: the default takes an ended activity off the lock screen at once.
     "LIVE_ACTIVITY_DISMISS_AFTER": 12,
     "JWT_ACCESS_TOKEN_EXPIRES": timedelta(days=1),
+    # Nobody is at the first: to show that the playground asks before it sends anything there.
+    "LIVE_ACTIVITY_API_SERVERS": {"Production": "https://api.example.com", "Development": "/"},
 }
+REFERENCE = "/api-reference"
 
 
 def main() -> None:
@@ -47,8 +51,9 @@ def main() -> None:
             simulator.start()
             at_the_end.callback(simulator.stop)
         push = simulator.settings if simulator is not None else {}
+        reference = {"LIVE_ACTIVITY_API_REFERENCE": REFERENCE} if is_installed() else {}
         try:
-            app = create_app({**SETTINGS, **push}, instance_path=folder)
+            app = create_app({**SETTINGS, **reference, **push}, instance_path=folder)
         except LiveActivityError as error:
             sys.exit(f"{error}")
         at_the_end.callback(app.extensions["live_activity"].close)
@@ -79,7 +84,7 @@ class _QuietHandler(WSGIRequestHandler):
     """Leaves out of the terminal what the page asks for by itself."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        if not self.path.startswith((URL_PREFIX, "/favicon.ico")):
+        if not self.path.startswith((URL_PREFIX, REFERENCE, "/favicon.ico")):
             super().log_request(code, size)
 
 
@@ -109,6 +114,8 @@ def _explain(stream: Stream, url: str, *, page: bool) -> None:
     where = "on the page, and here in this terminal" if page else "where you push to"
     if page:
         print(f"\n    See it:  {url}{URL_PREFIX}/\n")
+    if is_installed():
+        print(f"    The API: {url}{REFERENCE}\n")
     print(
         f"""\
 Allmine runs at {url}, and ada has scheduled a stream. {"Or paste" if page else "Paste"} into \

@@ -7,10 +7,11 @@ import math
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from flask_allmine_liveactivity.fanout import FanOut
+from flask_allmine_liveactivity.model import Settlement
 from flask_allmine_liveactivity.policy import Policy
 from flask_allmine_liveactivity.push.apns.answers import REMEDIES
 from flask_allmine_liveactivity.push.base import PushBackend
@@ -53,6 +54,7 @@ class Delivery:
         push: Where pushes go.
         policy: Lease, batch size and sweep interval.
         clock: The time in seconds since the epoch.
+        settled: Called with each batch that has been settled.
     """
 
     def __init__(
@@ -61,11 +63,13 @@ class Delivery:
         push: PushBackend,
         policy: Policy,
         clock: Callable[[], float] = time.time,
+        settled: Callable[[Sequence[Settlement]], object] = lambda _: None,
     ) -> None:
         self.policy = policy
         self._storage = storage
         self._push = push
         self._clock = clock
+        self._settled = settled
         self._stopping = threading.Event()
         self._silent_runs = 0
         self._paused_until = 0.0
@@ -89,7 +93,15 @@ class Delivery:
         Raises:
             StorageUnavailable: What was claimed comes due again when its lease ends.
         """
-        fan_out = FanOut(self._storage, self._push, self.policy, self._stopping, self._clock, until)
+        fan_out = FanOut(
+            self._storage,
+            self._push,
+            self.policy,
+            self._stopping,
+            self._clock,
+            until,
+            self._settled,
+        )
         fan_out.run(stream_id, on_result)
         self._pace(fan_out)
         self._raise_alarm(fan_out)

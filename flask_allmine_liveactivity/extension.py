@@ -20,6 +20,7 @@ from flask_allmine_liveactivity.installation import (
     current,
 )
 from flask_allmine_liveactivity.model import DeliveryReport, StreamState
+from flask_allmine_liveactivity.openapi.page import mount_reference
 from flask_allmine_liveactivity.parts import adopt_push, check_push, check_storage
 from flask_allmine_liveactivity.push.base import PushBackend
 from flask_allmine_liveactivity.settings import Settings, read_settings
@@ -112,6 +113,7 @@ class LiveActivity:
         )
         app.extensions[EXTENSION] = installation
         app.register_blueprint(self.blueprint, url_prefix=settings.url_prefix or None)
+        mount_reference(app, settings)
         app.cli.add_command(live_activity_commands)
         # Not a before_request function: one of the host's could answer before it is asked.
         request_started.connect(installation.on_request, app)

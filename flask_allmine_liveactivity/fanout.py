@@ -13,7 +13,7 @@ import random
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
@@ -143,6 +143,7 @@ class FanOut:
         stopping: Set when the process is to end: nothing more is drawn.
         clock: The time in seconds since the epoch.
         until: Nothing more is drawn from then on, by ``time.monotonic()``.
+        on_settled: Called with each batch that has been settled.
     """
 
     def __init__(
@@ -153,6 +154,7 @@ class FanOut:
         stopping: threading.Event,
         clock: Callable[[], float],
         until: float = math.inf,
+        on_settled: Callable[[Sequence[Settlement]], object] = lambda _: None,
     ) -> None:
         self._storage = storage
         self._push = push
@@ -160,6 +162,7 @@ class FanOut:
         self._stopping = stopping
         self._clock = clock
         self._until = until
+        self._on_settled = on_settled
         self._apns_ids = new_apns_ids()
         self._streams: dict[str, _Stream] = {}
         self._newcomers: deque[str] = deque()
@@ -429,6 +432,7 @@ class FanOut:
             self._note(each, release(each.session, now))
 
     def _settled(self, settlements: list[Settlement]) -> None:
+        self._on_settled(settlements)
         counts = Counter(settlement.session.stream_id for settlement in settlements)
         self._unsettled -= counts
         for stream_id in counts:

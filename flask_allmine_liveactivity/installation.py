@@ -26,6 +26,7 @@ from flask_allmine_liveactivity.push.base import PushBackend
 from flask_allmine_liveactivity.registration import Answer, Claimant, MissingEnd, register
 from flask_allmine_liveactivity.settings import Settings, dismiss_after_of
 from flask_allmine_liveactivity.storage.base import Storage
+from flask_allmine_liveactivity.telling import Telling
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ class Installation:
         self._parts: dict[int, Parts] = {}
         self._stand_ins: list[Parts] = []
         self._start_again_at = 0.0
+        self._telling = Telling(app)
         self._dispatch = dispatch(lambda: self._own_parts.delivery)
 
     # --- parts -------------------------------------------------------------------------------
@@ -121,8 +123,15 @@ class Installation:
             batch_size=settings.batch_size,
             sweep_interval=settings.sweep_interval,
         )
-        # Looked up at each call: a host's tests may turn the clock.
-        return Parts(storage, push, Delivery(storage, push, policy, clock=lambda: time.time()))
+        delivery = Delivery(
+            storage,
+            push,
+            policy,
+            # Looked up at each call: a host's tests may turn the clock.
+            clock=lambda: time.time(),
+            settled=self._telling.settled,
+        )
+        return Parts(storage, push, delivery)
 
     @property
     def dispatch(self) -> Dispatch:
@@ -206,7 +215,9 @@ class Installation:
             alert=alert,
             dismiss_after=dismiss_after,
         )
-        return self.storage.announce(announcement, now)
+        event = self.storage.announce(announcement, now)
+        self._telling.ended(stream_id, event.state, event.revision)
+        return event
 
     def notify(self, stream_id: str, state: StreamState, **said: Any) -> DeliveryReport:
         """Announce a stream's end and have it delivered."""
@@ -279,9 +290,17 @@ class Installation:
             max_per_user=self.settings.max_sessions_per_user,
             missing_end=missing_end,
         )
+        self._telling.registered(stream_id, answer.value, token)
+        if missing_end is not None:
+            self._tell_of_repair(stream_id)
         if answer is Answer.LATE:
             self.dispatch.wake(stream_id)
         return answer
+
+    def _tell_of_repair(self, stream_id: str) -> None:
+        event = self.storage.event(stream_id)
+        if event is not None and event.event is not None:
+            self._telling.ended(stream_id, event.state, event.revision)
 
     def _ask_guard(self, stream_id: str, user_id: str) -> StreamState | None:
         if self.callbacks.guard is not None:

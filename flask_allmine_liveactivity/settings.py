@@ -5,22 +5,19 @@ Whatever is wrong is said here, with the key and the remedy, before the first re
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from flask_allmine_liveactivity.config_reader import PREFIX, ConfigReader, seconds_of
 from flask_allmine_liveactivity.errors import ConfigurationError
 from flask_allmine_liveactivity.model import StreamState
 from flask_allmine_liveactivity.push.apns.provider_token import read_signing_key
 
-PREFIX = "LIVE_ACTIVITY_"
-
 # What is safe in a URL path, whatever pattern a host sets: a token becomes a part of one.
-URL_SAFE = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]+")
+URL_SAFE = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._~-]+")
 STREAM_ID = re.compile(r"[0-9a-fA-F]{24}")
 
 _APNS_REQUIRED = ("APNS_KEY", "APNS_KEY_ID", "APNS_TEAM_ID", "APNS_BUNDLE_ID", "APNS_ENVIRONMENT")
@@ -72,6 +69,10 @@ class Settings:
     max_sessions_per_user: int | None
     allow_any_stream: bool
     simulator_ui: bool
+    api_servers: Mapping[str, str]
+    """Base URLs by name, for the API's description."""
+    api_reference: str | None
+    """The path of the reference page; ``None``: there is none."""
 
 
 def read_settings(config: Mapping[str, Any], *, push_given: bool, lenient: bool) -> Settings:
@@ -85,7 +86,7 @@ def read_settings(config: Mapping[str, Any], *, push_given: bool, lenient: bool)
     Raises:
         ConfigurationError: A key is unknown, missing, of the wrong type or out of bounds.
     """
-    reader = _Reader(config)
+    reader = ConfigReader(config)
     simulator_ui = _read_simulator_ui(reader, push_given=push_given, lenient=lenient)
     apns = _read_apns(reader, needed=not push_given)
     lifetime = reader.duration("SESSION_LIFETIME", 12 * 3600.0, least=1.0)
@@ -119,12 +120,14 @@ def read_settings(config: Mapping[str, Any], *, push_given: bool, lenient: bool)
         ),
         allow_any_stream=reader.flag("ALLOW_ANY_STREAM"),
         simulator_ui=simulator_ui,
+        api_servers=_read_api_servers(reader),
+        api_reference=_read_api_reference(reader),
     )
     reader.refuse_unknown()
     return settings
 
 
-def _read_simulator_ui(reader: _Reader, *, push_given: bool, lenient: bool) -> bool:
+def _read_simulator_ui(reader: ConfigReader, *, push_given: bool, lenient: bool) -> bool:
     name = PREFIX + "SIMULATOR_UI"
     if not reader.flag("SIMULATOR_UI"):
         return False
@@ -147,7 +150,7 @@ def _read_simulator_ui(reader: _Reader, *, push_given: bool, lenient: bool) -> b
     return True
 
 
-def _read_celery_queue(reader: _Reader) -> str | None:
+def _read_celery_queue(reader: ConfigReader) -> str | None:
     queue = reader.text("CELERY_QUEUE")
     if queue is not None and not _QUEUE.fullmatch(queue):
         raise ConfigurationError(
@@ -159,10 +162,10 @@ def _read_celery_queue(reader: _Reader) -> str | None:
 
 def dismiss_after_of(value: Any, name: str) -> float | None:
     """Seconds until an ended activity leaves the lock screen; ``None``: as iOS likes."""
-    return None if value is None else _seconds(value, name, least=0.0)
+    return None if value is None else seconds_of(value, name, least=0.0)
 
 
-def _read_apns(reader: _Reader, *, needed: bool) -> ApnsSettings | None:
+def _read_apns(reader: ConfigReader, *, needed: bool) -> ApnsSettings | None:
     push = reader.get("PUSH", None)
     given = [name for name in _APNS_REQUIRED if reader.get(name, None) is not None]
     connections = reader.count("APNS_CONNECTIONS", 1, most=100)
@@ -210,7 +213,7 @@ def _read_key(value: str) -> str:
         ) from None
 
 
-def _read_bundle_id(reader: _Reader) -> str | None:
+def _read_bundle_id(reader: ConfigReader) -> str | None:
     bundle_id = reader.text("APNS_BUNDLE_ID")
     if bundle_id is not None and not re.fullmatch(r"[A-Za-z0-9.-]{1,200}", bundle_id):
         raise ConfigurationError(
@@ -219,7 +222,7 @@ def _read_bundle_id(reader: _Reader) -> str | None:
     return bundle_id
 
 
-def _ten_characters(reader: _Reader, name: str, what: str) -> str:
+def _ten_characters(reader: ConfigReader, name: str, what: str) -> str:
     value = reader.text(name) or ""
     if not _TEN_CHARACTERS.fullmatch(value):
         raise ConfigurationError(
@@ -229,7 +232,7 @@ def _ten_characters(reader: _Reader, name: str, what: str) -> str:
     return value
 
 
-def _read_push(reader: _Reader, apns: ApnsSettings | None, *, lenient: bool) -> Any:
+def _read_push(reader: ConfigReader, apns: ApnsSettings | None, *, lenient: bool) -> Any:
     push = reader.get("PUSH", None)
     if push is None and apns is not None:
         return "apns"
@@ -244,7 +247,7 @@ def _read_push(reader: _Reader, apns: ApnsSettings | None, *, lenient: bool) -> 
     return push
 
 
-def _read_dismiss_after(reader: _Reader) -> Mapping[StreamState, float | None]:
+def _read_dismiss_after(reader: ConfigReader) -> Mapping[StreamState, float | None]:
     name = PREFIX + "DISMISS_AFTER"
     value = reader.get("DISMISS_AFTER", 0)
     if not isinstance(value, Mapping):
@@ -259,7 +262,7 @@ def _read_dismiss_after(reader: _Reader) -> Mapping[StreamState, float | None]:
     return by_state
 
 
-def _read_url_prefix(reader: _Reader) -> str:
+def _read_url_prefix(reader: ConfigReader) -> str:
     prefix = reader.text("URL_PREFIX")
     if prefix is None:
         return "/api/v1/notifications"
@@ -271,94 +274,26 @@ def _read_url_prefix(reader: _Reader) -> str:
     return prefix
 
 
-class _Reader:
-    """Reads single keys, and remembers which there are."""
-
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self._config = config
-        self._known: set[str] = set()
-
-    def get(self, name: str, default: Any) -> Any:
-        self._known.add(PREFIX + name)
-        return self._config.get(PREFIX + name, default)
-
-    def text(self, name: str) -> str | None:
-        value = self.get(name, None)
-        if value is None or isinstance(value, str):
-            return value
-        hint = ""
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            hint = (
-                " from_prefixed_env() reads JSON, and so turns digits into a number: put the "
-                "value in double quotes inside the variable."
+def _read_api_servers(reader: ConfigReader) -> Mapping[str, str]:
+    servers = reader.mapping("API_SERVERS")
+    for name, url in servers.items():
+        if not isinstance(name, str) or not name.strip() or not isinstance(url, str):
+            raise ConfigurationError(
+                f"{PREFIX}API_SERVERS must be names and their base URLs, such as "
+                "{'Production': 'https://api.example.com', 'Development': 'https://dev.example.com'}."
             )
+        if not re.fullmatch(r"https?://[^/?#\s@]+(/[A-Za-z0-9._~-]+)*/?|/", url):
+            raise ConfigurationError(
+                f"{PREFIX}API_SERVERS[{name!r}] must be a base URL such as "
+                "'https://dev.example.com', or '/' for the server that is asked."
+            )
+    return {name: url if url == "/" else url.rstrip("/") for name, url in servers.items()}
+
+
+def _read_api_reference(reader: ConfigReader) -> str | None:
+    path = reader.text("API_REFERENCE")
+    if path is not None and not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", path):
         raise ConfigurationError(
-            f"{PREFIX}{name} must be a string, and is a {type(value).__name__}.{hint}"
+            f"{PREFIX}API_REFERENCE must be the path of a page, such as '/api-reference'."
         )
-
-    def duration(self, name: str, default: float, *, least: float) -> float:
-        return _seconds(self.get(name, default), PREFIX + name, least=least)
-
-    def count(self, name: str, default: int, *, most: int) -> int:
-        value = self.get(name, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-            raise ConfigurationError(
-                f"{PREFIX}{name} must be a whole number from 1 to {most}, and is {value!r}."
-            )
-        return value
-
-    def flag(self, name: str) -> bool:
-        value = self.get(name, False)
-        if not isinstance(value, bool):
-            raise ConfigurationError(f"{PREFIX}{name} must be True or False, and is {value!r}.")
-        return value
-
-    def one_of(self, name: str, choices: tuple[str, ...], default: str | None) -> Any:
-        value = self.get(name, default)
-        if value not in choices:
-            raise ConfigurationError(
-                f"{PREFIX}{name} must be one of {', '.join(map(repr, choices))}, and is {value!r}."
-            )
-        return value
-
-    def mapping(self, name: str) -> Mapping[str, Any]:
-        value = self.get(name, {})
-        if not isinstance(value, Mapping):
-            raise ConfigurationError(
-                f"{PREFIX}{name} must be a mapping, and is a {type(value).__name__}."
-            )
-        return dict(value)
-
-    def pattern(self, name: str, default: re.Pattern[str]) -> re.Pattern[str]:
-        value = self.get(name, default)
-        if not isinstance(value, str | re.Pattern):
-            raise ConfigurationError(
-                f"{PREFIX}{name} must be a regular expression, and is a {type(value).__name__}."
-            )
-        try:
-            return re.compile(value)
-        except re.error as error:
-            raise ConfigurationError(
-                f"{PREFIX}{name} is not a regular expression: {error}."
-            ) from None
-
-    def refuse_unknown(self) -> None:
-        for key in sorted(map(str, self._config)):
-            if key.startswith(PREFIX) and key not in self._known:
-                close = difflib.get_close_matches(key, sorted(self._known), n=1)
-                hint = f" Did you mean {close[0]}?" if close else ""
-                raise ConfigurationError(f"There is no setting {key}.{hint}")
-
-
-def _seconds(value: Any, name: str, *, least: float) -> float:
-    if isinstance(value, timedelta):
-        value = value.total_seconds()
-    if (
-        not isinstance(value, int | float)
-        or isinstance(value, bool)
-        or not least <= value < 10 * 365 * 24 * 3600
-    ):
-        raise ConfigurationError(
-            f"{name} must be seconds (at least {least:g}) or a timedelta, and is {value!r}."
-        )
-    return float(value)
+    return path

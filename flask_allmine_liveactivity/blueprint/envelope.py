@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from flask import Blueprint, Response
 from werkzeug.exceptions import HTTPException, default_exceptions
@@ -48,15 +49,19 @@ def envelope(status: int, details: Sequence[str] = ()) -> Envelope:
         status: The HTTP status.
         details: Further strings behind the message, such as what is wrong with which field.
     """
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    body = {
+    body = envelope_body(status, details, datetime.now(UTC))
+    return Envelope(json.dumps(body), status=status, mimetype="application/json")
+
+
+def envelope_body(status: int, details: Sequence[str], now: datetime) -> dict[str, Any]:
+    """What stands in the envelope, as JSON values."""
+    return {
         "isSuccess": False,
         "statusCode": status,
         "data": None,
         "errors": [MESSAGES.get(status) or HTTP_STATUS_CODES[status], *details],
-        "timestamp": now,
+        "timestamp": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
-    return Envelope(json.dumps(body), status=status, mimetype="application/json")
 
 
 def use_envelope(blueprint: Blueprint) -> None:

@@ -6,7 +6,7 @@ import functools
 import re
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates
 
 from flask_allmine_liveactivity.announcement import LONGEST_STREAM_ID, canonical_stream_id
 from flask_allmine_liveactivity.settings import URL_SAFE
@@ -17,7 +17,8 @@ LONGEST_TOKEN = 1024
 
 
 # The categories Cc and Cs of Unicode.
-_NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_NO_TEXT_CHARACTERS = r"\x00-\x1f\x7f-\x9f\ud800-\udfff"
+_NO_TEXT = re.compile(f"[{_NO_TEXT_CHARACTERS}]")
 
 
 def is_text(value: str) -> bool:
@@ -25,16 +26,25 @@ def is_text(value: str) -> bool:
     return _NO_TEXT.search(value) is None
 
 
-def _bounded(most: int) -> Any:
-    def check(value: str) -> None:
+class Bounded(validate.Length):
+    """Text that is neither empty nor too long; a ``Length``, so that a description can tell.
+
+    Args:
+        most: How many characters it may have.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__(min=1, max=most)
+        self.most = most
+
+    def __call__(self, value: Any) -> Any:
         if not value.strip():
             raise ValidationError("Must not be empty.")
-        if len(value) > most:
-            raise ValidationError(f"Longer than {most} characters.")
+        if len(value) > self.most:
+            raise ValidationError(f"Longer than {self.most} characters.")
         if not is_text(value):
             raise ValidationError("Must not contain control characters.")
-
-    return check
+        return value
 
 
 class SessionSchema(Schema):
@@ -47,18 +57,59 @@ class SessionSchema(Schema):
         unknown = EXCLUDE
 
     stream_id = fields.String(
-        required=True, data_key="streamId", validate=_bounded(LONGEST_STREAM_ID)
+        required=True,
+        data_key="streamId",
+        validate=Bounded(LONGEST_STREAM_ID),
+        metadata={
+            "description": "The stream whose countdown is shown.",
+            "example": "65f000000000000000000001",
+        },
     )
-    device_id = fields.String(required=True, data_key="deviceId", validate=_bounded(LONGEST_ID))
+    device_id = fields.String(
+        required=True,
+        data_key="deviceId",
+        validate=Bounded(LONGEST_ID),
+        metadata={
+            "description": "The phone: a name that stays the same from one start to the next.",
+            "example": "iphone-15-pro-max",
+        },
+    )
     token = fields.String(
-        required=True, data_key="liveActivityToken", validate=_bounded(LONGEST_TOKEN)
+        required=True,
+        data_key="liveActivityToken",
+        validate=Bounded(LONGEST_TOKEN),
+        metadata={
+            "description": "The push token of this one Live Activity, as `pushTokenUpdates` gives "
+            "it, in hex. Send it again whenever iOS gives a new one.",
+            "example": "live_activity_runtime_token",
+        },
     )
-    activity_id = fields.String(required=True, data_key="activityId", validate=_bounded(LONGEST_ID))
+    activity_id = fields.String(
+        required=True,
+        data_key="activityId",
+        validate=Bounded(LONGEST_ID),
+        metadata={
+            "description": "The `id` that ActivityKit gave the activity.",
+            "example": "live-activity-123",
+        },
+    )
 
     def __init__(self, stream_id_pattern: re.Pattern[str], token_pattern: re.Pattern[str]) -> None:
         super().__init__()
         self._stream_id_pattern = stream_id_pattern
         self._token_pattern = token_pattern
+
+    @property
+    def patterns(self) -> dict[str, tuple[str, ...]]:
+        """The regular expressions that each field of the body must match as a whole."""
+        of_text, not_blank = rf"[^{_NO_TEXT_CHARACTERS}]*", rf"[^\s{_NO_TEXT_CHARACTERS}]"
+        text = of_text + not_blank + of_text
+        return {
+            "streamId": (self._stream_id_pattern.pattern,),
+            "deviceId": (text,),
+            "liveActivityToken": (URL_SAFE.pattern, self._token_pattern.pattern),
+            "activityId": (text,),
+        }
 
     @validates("stream_id")
     def _has_the_form_of_a_stream_id(self, value: str, **_: Any) -> None:

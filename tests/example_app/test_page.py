@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chromium_desk import Desk, chromium
+from chromium import chromium
+from chromium_desk import Desk
 from playwright.sync_api import Browser, Page, expect
 from running_demo import Demo
 

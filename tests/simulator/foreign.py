@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import httpx2
+from nodejs import require_node
 from services import require
 
 from flask_allmine_liveactivity.simulator import LocalApns
@@ -22,7 +23,6 @@ from flask_allmine_liveactivity.simulator import LocalApns
 from .sender import PAYLOAD, TOKEN
 
 CLIENTS = Path(__file__).parent / "clients"
-NODE_REMEDY = "Install Node.js 18.13 or newer, with npm (Debian: apt-get install nodejs npm)."
 CURL_REMEDY = "Install a curl that speaks HTTP/2 (Debian: apt-get install curl)."
 TIMEOUT = 60
 
@@ -150,12 +150,6 @@ def _curl_speaks_http2() -> bool:
 def require_curl() -> None:
     """Go on where there is a curl that speaks HTTP/2."""
     require(_curl_speaks_http2(), "A curl that speaks HTTP/2", CURL_REMEDY)
-
-
-def require_node() -> None:
-    """Go on where there are node and npm."""
-    there = shutil.which("node") is not None and shutil.which("npm") is not None
-    require(there, "Node.js with npm", NODE_REMEDY)
 
 
 def _read(file: Path) -> str:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from services import require
+from nodejs import install
 
 from flask_allmine_liveactivity.simulator import Answer, LocalApns
 
-from .foreign import CLIENTS, TIMEOUT, require_node
+from .foreign import CLIENTS, TIMEOUT
 from .sender import TOKEN
 
 VERSION = "12.2.0"
@@ -27,17 +27,8 @@ Send: TypeAlias = Callable[..., list[Any]]
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which apns2 is installed."""
-    require_node()
     folder = tmp_path_factory.mktemp("npm")
-    command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"]
-    done = subprocess.run(
-        [*command, f"apns2@{VERSION}"], cwd=folder, capture_output=True, text=True, timeout=240
-    )
-    require(
-        done.returncode == 0,
-        f"The npm package apns2 {VERSION}",
-        f"npm must reach a registry: {done.stderr.strip()[-300:]}",
-    )
+    install(folder, f"apns2@{VERSION}")
     return folder
 
 

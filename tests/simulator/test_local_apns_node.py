@@ -7,10 +7,11 @@ import subprocess
 from typing import Any
 
 import pytest
+from nodejs import require_node
 
 from flask_allmine_liveactivity.simulator import Answer, LocalApns
 
-from .foreign import CLIENTS, TIMEOUT, require_node
+from .foreign import CLIENTS, TIMEOUT
 
 
 def burst(apns: LocalApns, count: int, warm: bool) -> dict[str, Any]:

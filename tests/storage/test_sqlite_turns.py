@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +12,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from flask_allmine_liveactivity.storage.sql import SQLStorage
-from flask_allmine_liveactivity.storage.sql.turns import Turn
+from flask_allmine_liveactivity.storage.sql.turns import Turns
 from flask_allmine_liveactivity.testing.storage_contract.records import keep
 
 
@@ -37,32 +38,52 @@ def test_nobody_finds_the_file_locked(impatient: SQLStorage) -> None:
 
 def test_who_waits_too_long_goes_on() -> None:
     """SQLite's own lock has the last word."""
-    turn = Turn(0.01)
+    turns = Turns(0.01)
     held, let_go = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with turn:
+        with turns.turn(first=False):
             held.set()
             let_go.wait(30)
 
     holder = threading.Thread(target=hold)
     holder.start()
     assert held.wait(30)
-    with turn:
+    with turns.turn(first=False):
         pass
     assert not let_go.is_set()
     let_go.set()
     holder.join()
-    with turn:  # and is free again
+    with turns.turn(first=False):  # and is free again
         pass
+
+
+def test_a_phone_comes_before_a_fan_out() -> None:
+    turns = Turns(60)
+    order: list[str] = []
+    threads = []
+
+    def write(name: str, *, first: bool) -> None:
+        with turns.turn(first=first):
+            order.append(name)
+
+    with turns.turn(first=False):
+        for name, first in (("claim", False), ("settlement", False), ("phone", True)):
+            threads.append(threading.Thread(target=write, args=(name,), kwargs={"first": first}))
+            threads[-1].start()
+            time.sleep(0.1)  # it waits
+    for thread in threads:
+        thread.join()
+    assert order[0] == "phone"
+    assert sorted(order) == ["claim", "phone", "settlement"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_child_waits_for_nobody_who_is_not_there() -> None:
-    turn = Turn(60)
-    with turn:
+    turns = Turns(60)
+    with turns.turn(first=False):
         child = os.fork()
         if not child:
-            with turn:
+            with turns.turn(first=False):
                 os._exit(0)
     assert os.waitpid(child, 0)[1] == 0

@@ -34,7 +34,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from flask_allmine_liveactivity.storage.sql import patience
 from flask_allmine_liveactivity.storage.sql.tables import metadata, sessions
-from flask_allmine_liveactivity.storage.sql.turns import Turn
+from flask_allmine_liveactivity.storage.sql.turns import Turns
 
 # How long SQLite waits for another writer, in seconds.
 SQLITE_BUSY_TIMEOUT = 15.0
@@ -137,14 +137,14 @@ class SQLite(Database):
     at_once = 250
 
     def __init__(self) -> None:
-        self._turn = Turn(SQLITE_BUSY_TIMEOUT)
+        self._turns = Turns(SQLITE_BUSY_TIMEOUT)
 
     def adopt(self, engine: Engine) -> Engine:
         return engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextlib.contextmanager
     def transaction(self, engine: Engine, *, durable: bool = True) -> Iterator[Connection]:
-        with self._turn, engine.connect() as connection:
+        with self._turns.turn(first=durable), engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
             connection.begin()  # now, so that it is not in our way later:
             if driver.in_transaction:  # an event listener of the host's engine has begun one

@@ -1,0 +1,170 @@
+"""Metrics for Prometheus: counters from the signals, gauges from the storage.
+
+    from flask_allmine_liveactivity.observability.prometheus import measure
+    measure(app)
+
+The gauges say how things stand for all processes together, since they are read from the storage
+when they are asked for: every process that is scraped says the same, so take ``max`` over them.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from flask import Flask
+
+from flask_allmine_liveactivity.errors import ConfigurationError, StorageUnavailable
+from flask_allmine_liveactivity.happenings import Settled
+from flask_allmine_liveactivity.installation import Installation, installed_on
+from flask_allmine_liveactivity.model import Counts
+from flask_allmine_liveactivity.signals import pushes_settled, session_registered, stream_ended
+
+try:
+    from prometheus_client import REGISTRY, CollectorRegistry, Counter
+    from prometheus_client.core import GaugeMetricFamily
+    from prometheus_client.registry import Collector
+except ImportError:
+    raise ConfigurationError(
+        'prometheus_client is not installed: pip install "flask-allmine-liveactivity[prometheus]"'
+    ) from None
+
+logger = logging.getLogger(__name__)
+
+# A count goes through an audience: the storage is asked at most once in so many seconds.
+ASK_AGAIN_AFTER = 10.0
+HELD_COUNTED = 1000
+
+
+def measure(app: Flask, registry: CollectorRegistry = REGISTRY) -> None:
+    """Measure `app`; once for each app and registry.
+
+    Args:
+        app: With the extension installed.
+        registry: Where the metrics are; the default is the one that ``prometheus_client`` serves.
+
+    Raises:
+        ConfigurationError: The extension is not installed on `app`.
+    """
+    installation = installed_on(app)
+    counters = _Counters(registry)
+    session_registered.connect(counters.registered, app, weak=False)
+    stream_ended.connect(counters.ended, app, weak=False)
+    pushes_settled.connect(counters.settled, app, weak=False)
+    registry.register(_Standing(installation))
+
+
+class _Counters:
+    """Counts of this process; several are summed up by Prometheus."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registrations = Counter(
+            "live_activity_registrations",
+            "Answers to phones that registered an activity.",
+            ["answer"],
+            registry=registry,
+        )
+        self._ends = Counter(
+            "live_activity_stream_ends",
+            "Ends that were announced, also those said again.",
+            ["state"],
+            registry=registry,
+        )
+        self._pushes = Counter(
+            "live_activity_pushes",
+            "What became of claimed sessions.",
+            ["outcome", "reason"],
+            registry=registry,
+        )
+
+    def registered(self, _app: Flask, *, answer: str, **_: Any) -> None:
+        self._registrations.labels(answer).inc()
+
+    def ended(self, _app: Flask, *, state: Any, **_: Any) -> None:
+        self._ends.labels(str(state)).inc()
+
+    def settled(self, _app: Flask, *, settled: Sequence[Settled]) -> None:
+        for each in settled:
+            self._pushes.labels(each.outcome, _kind(each.reason)).inc(each.count)
+
+
+class _Standing(Collector):
+    """How things stand in the storage."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self._lock = threading.Lock()
+        self._asked_at = -ASK_AGAIN_AFTER
+        self._counts: Counts | None = None
+        self._held = 0
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Nothing is asked of the storage when it is registered."""
+        return iter(_families(Counts(), 0, 0.0, up=True))
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        with self._lock:
+            if time.monotonic() - self._asked_at >= ASK_AGAIN_AFTER:
+                self._ask()
+            counts, held = self._counts or Counts(), self._held
+            return iter(_families(counts, held, time.time(), up=self._counts is not None))
+
+    def _ask(self) -> None:
+        self._asked_at = time.monotonic()
+        storage = self._installation.storage
+        try:
+            self._counts = storage.counts(time.time())
+            self._held = len(storage.held_events(HELD_COUNTED))
+        except StorageUnavailable as error:
+            self._counts, self._held = None, 0
+            logger.warning("Live Activity metrics: %s", error)
+
+
+def _families(counts: Counts, held: int, now: float, *, up: bool) -> list[GaugeMetricFamily]:
+    since = counts.oldest_pending_since
+    families = [
+        GaugeMetricFamily(
+            "live_activity_storage_up", "Whether the storage answered.", value=float(up)
+        )
+    ]
+    sessions = GaugeMetricFamily(
+        "live_activity_sessions", "Sessions by what they are.", labels=["status"]
+    )
+    waiting = GaugeMetricFamily(
+        "live_activity_waiting", "Pending sessions that were refused before.", labels=["reason"]
+    )
+    given_up = GaugeMetricFamily(
+        "live_activity_given_up", "Sessions that were given up.", labels=["reason"]
+    )
+    families += [
+        sessions,
+        waiting,
+        given_up,
+        GaugeMetricFamily(
+            "live_activity_oldest_pending_seconds",
+            "How long the longest waiting session has been waiting for its end push; 0: nobody.",
+            value=0.0 if since is None else max(0.0, now - since),
+        ),
+        GaugeMetricFamily(
+            "live_activity_held_streams",
+            f"Streams that are held until a person mends something; at most {HELD_COUNTED}.",
+            value=held,
+        ),
+    ]
+    if up:
+        for status in ("active", "pending", "ended"):
+            sessions.add_metric([status], getattr(counts, status))
+        for reason, count in counts.waiting.items():
+            waiting.add_metric([_kind(reason)], count)
+        for reason, count in counts.dead.items():
+            given_up.add_metric([_kind(reason)], count)
+        return families
+    return families[:1]
+
+
+def _kind(reason: str | None) -> str:
+    """A reason without what follows a colon: a label must not have endless values."""
+    return (reason or "").partition(":")[0][:64]

@@ -1,0 +1,173 @@
+"""The OpenAPI 3.1 document of the blueprint, made from the schema that validates its requests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import Flask
+
+import flask_allmine_liveactivity
+from flask_allmine_liveactivity.blueprint.schema import SessionSchema
+from flask_allmine_liveactivity.errors import ConfigurationError
+from flask_allmine_liveactivity.installation import installed_on
+from flask_allmine_liveactivity.openapi.answers import (
+    FAILURES,
+    REGISTERED_SCHEMA,
+    example,
+    failure_schema,
+)
+from flask_allmine_liveactivity.openapi.samples import LANGUAGES, sample
+from flask_allmine_liveactivity.openapi.warning import DEVELOPMENT, PRODUCTION, above_the_operation
+from flask_allmine_liveactivity.settings import Settings
+
+OPERATION = "registerLiveActivitySession"
+TAG = "Notifications"
+SESSION, REGISTERED, FAILURE = (
+    "LiveActivitySession",
+    "LiveActivitySessionRegistered",
+    "Failure",
+)
+
+_DESCRIPTION = """\
+After a remote start iOS gives the app a push token for that one Live Activity. Register it here,
+so that the activity gets its **end push** when the stream is `cancelled`, `ready`, `started` or
+`expired`.
+
+Call it whenever `pushTokenUpdates` gives a token, and again when the app is opened and the
+activity is still there. The same call again changes nothing; a new token for the same activity
+replaces the old one. Fields that are not described here are ignored."""
+
+# What Python's regular expressions have and those of JSON Schema (ECMA 262) have not.
+_ONLY_PYTHON = re.compile(r"\(\?[aiLmsux-]+[:)]|\(\?P|\(\?\(|\(\?#|\(\?>|\\[AZz]|[*+?}]\+")
+
+
+def openapi_document(app: Flask) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the endpoint on `app`, as JSON values.
+
+    A host merges ``paths`` and ``components`` into a document of its own.
+
+    Raises:
+        ConfigurationError: The extension is not installed on `app`, or apispec is not installed.
+    """
+    settings = installed_on(app).settings
+    spec_class, plugin_class = _apispec()
+    spec = spec_class(
+        title="Live Activity notifications",
+        version=flask_allmine_liveactivity.__version__,
+        openapi_version="3.1.0",
+        info={
+            "summary": "Registers iOS Live Activities, so that they end with their stream.",
+            "description": "Registers iOS Live Activities, so that they end with their stream.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        servers=[{"url": url, "description": name} for name, url in servers(app, settings).items()],
+        tags=[{"name": TAG, "description": "Push notifications and Live Activities."}],
+        plugins=[plugin_class()],
+    )
+    schema = SessionSchema(settings.stream_id_pattern, settings.token_pattern)
+    spec.components.schema(SESSION, schema=schema)
+    spec.components.schema(REGISTERED, dict(REGISTERED_SCHEMA))
+    spec.components.schema(FAILURE, failure_schema())
+    spec.components.security_scheme(
+        "bearerAuth",
+        {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "A JWT access token. Paste it alone, without the prefix `Bearer`.",
+        },
+    )
+    url = endpoint(app, settings)
+    spec.path(path=path(settings), operations={"post": _operation(url)})
+    document: dict[str, Any] = spec.to_dict()
+    _add_patterns(document["components"]["schemas"][SESSION]["properties"], schema.patterns)
+    return document
+
+
+def path(settings: Settings) -> str:
+    """The endpoint's path on its server."""
+    return f"{settings.url_prefix}/live-activity-sessions"
+
+
+def servers(app: Flask, settings: Settings) -> Mapping[str, str]:
+    """Base URLs by name; without a setting, the server that is asked."""
+    if settings.api_servers:
+        return settings.api_servers
+    return {DEVELOPMENT if app.debug else PRODUCTION: "/"}
+
+
+def is_production(name: str) -> bool:
+    """Whether a server of this name is one that real users are on."""
+    return PRODUCTION.lower() in name.lower()
+
+
+def endpoint(app: Flask, settings: Settings) -> str:
+    """The URL that samples show: not that of production, where there is another."""
+    known = servers(app, settings)
+    for_tests = [url for name, url in known.items() if not is_production(name)]
+    base = (for_tests or list(known.values()))[0].rstrip("/")
+    return f"{base if '://' in base else 'http://127.0.0.1:5000' + base}{path(settings)}"
+
+
+def _operation(url: str) -> dict[str, Any]:
+    return {
+        "operationId": OPERATION,
+        "tags": [TAG],
+        "summary": "Register a Live Activity's push token",
+        "description": f"{above_the_operation()}\n\n{_DESCRIPTION}",
+        "security": [{"bearerAuth": []}],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": SESSION}}},
+        "responses": {
+            "200": {
+                "description": "Registered, now or before.",
+                "content": {
+                    "application/json": {"schema": REGISTERED, "example": {"success": True}}
+                },
+            },
+            **{str(status): _failure(status) for status in FAILURES},
+        },
+        "x-codeSamples": [
+            {"lang": language.name, "label": language.label, "source": sample(language, url)}
+            for language in LANGUAGES
+        ],
+    }
+
+
+def _failure(status: int) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "description": FAILURES[status].when,
+        "content": {"application/json": {"schema": FAILURE, "example": example(status)}},
+    }
+    if status == 401:
+        answer["headers"] = {
+            "WWW-Authenticate": {
+                "description": "`Bearer`: the way to authenticate.",
+                "schema": {"type": "string"},
+            }
+        }
+    return answer
+
+
+def _add_patterns(
+    properties: dict[str, dict[str, Any]], patterns: Mapping[str, Sequence[str]]
+) -> None:
+    for name, described in properties.items():
+        known = dict.fromkeys(p for p in patterns.get(name, ()) if not _ONLY_PYTHON.search(p))
+        whole = [rf"^(?:{pattern})$" for pattern in known]
+        if len(whole) == 1:
+            described["pattern"] = whole[0]
+        elif whole:
+            described["allOf"] = [{"pattern": pattern} for pattern in whole]
+
+
+def _apispec() -> tuple[Any, Any]:
+    try:
+        from apispec import APISpec
+        from apispec.ext.marshmallow import MarshmallowPlugin
+    except ImportError:
+        raise ConfigurationError(
+            'apispec is not installed: pip install "flask-allmine-liveactivity[openapi]"'
+        ) from None
+    return APISpec, MarshmallowPlugin

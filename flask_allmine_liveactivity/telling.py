@@ -1,0 +1,77 @@
+"""Tells the host's log and the receivers of signals what has happened."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Flask
+from flask.signals import NamedSignal
+
+from flask_allmine_liveactivity.happenings import summary
+from flask_allmine_liveactivity.model import Settlement, StreamState, fingerprint
+from flask_allmine_liveactivity.signals import pushes_settled, session_registered, stream_ended
+
+# Of its own name, so that a host can turn it on alone. Records carry what they say as attributes,
+# too: `live_activity` is a mapping.
+logger = logging.getLogger("flask_allmine_liveactivity.events")
+
+
+class Telling:
+    """What happens in one app.
+
+    Args:
+        app: The sender of the signals.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+
+    def registered(self, stream_id: str, answer: str, token: str) -> None:
+        """A phone was answered."""
+        if self._listens(session_registered):
+            what = {
+                "stream_id": stream_id,
+                "answer": answer,
+                "fingerprint": fingerprint(token),
+            }
+            self._log("session %(answer)s: stream %(stream_id)s, token %(fingerprint)s", what)
+            self._send(session_registered, what)
+
+    def ended(self, stream_id: str, state: StreamState | None, revision: int) -> None:
+        """An end was announced."""
+        if self._listens(stream_ended):
+            what = {"stream_id": stream_id, "state": state, "revision": revision}
+            self._log("stream %(stream_id)s: %(state)s, revision %(revision)s", what)
+            self._send(stream_ended, what)
+
+    def settled(self, settlements: Sequence[Settlement]) -> None:
+        """What became of a batch was stored."""
+        if not self._listens(pushes_settled):
+            return
+        settled = summary(settlements)
+        for each in settled:
+            what = {
+                "stream_id": each.stream_id,
+                "outcome": each.outcome,
+                "reason": each.reason,
+                "revision": each.revision,
+                "count": each.count,
+                "fingerprints": each.fingerprints,
+            }
+            self._log("stream %(stream_id)s: %(count)s %(outcome)s (%(reason)s)", what)
+        self._send(pushes_settled, {"settled": settled})
+
+    def _listens(self, signal: NamedSignal) -> bool:
+        return bool(signal.receivers) or logger.isEnabledFor(logging.INFO)
+
+    def _log(self, message: str, what: dict[str, Any]) -> None:
+        logger.info(message, what, extra={"live_activity": what})
+
+    def _send(self, signal: NamedSignal, what: dict[str, Any]) -> None:
+        for receiver in signal.receivers_for(self._app):
+            try:
+                receiver(self._app, **what)
+            except Exception:
+                logger.exception("A receiver of %s failed", signal.name)

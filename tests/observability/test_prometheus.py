@@ -1,0 +1,135 @@
+"""Prometheus metrics: counters of what this process did, gauges of how all stands."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+from blueprint.host import STREAM, Clock, Host, running
+from prometheus_client import CollectorRegistry, generate_latest
+
+from flask_allmine_liveactivity import StorageUnavailable, Verdict
+from flask_allmine_liveactivity.observability import prometheus
+from flask_allmine_liveactivity.observability.prometheus import measure
+
+
+@pytest.fixture
+def registry(host: Host, monkeypatch: pytest.MonkeyPatch) -> CollectorRegistry:
+    monkeypatch.setattr(prometheus, "ASK_AGAIN_AFTER", 0.0)
+    registry = CollectorRegistry()
+    measure(host.app, registry)
+    return registry
+
+
+def test_counters(host: Host, registry: CollectorRegistry) -> None:
+    host.register()
+    host.register("bob")
+    host.end()
+    value = registry.get_sample_value
+    assert value("live_activity_registrations_total", {"answer": "registered"}) == 1
+    assert value("live_activity_registrations_total", {"answer": "conflict"}) == 1
+    assert value("live_activity_stream_ends_total", {"state": "ready"}) == 1
+    told = {"outcome": "delivered", "reason": ""}
+    assert value("live_activity_pushes_total", told) == 1
+
+
+def test_gauges_are_read_from_the_storage(
+    host: Host, registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    value = registry.get_sample_value
+    host.register()
+    assert value("live_activity_sessions", {"status": "active"}) == 1
+    assert value("live_activity_oldest_pending_seconds") == 0
+
+    host.verdict = Verdict.RETRY
+    host.end()
+    clock.advance(500)
+    assert value("live_activity_sessions", {"status": "pending"}) == 1
+    assert 499 < (value("live_activity_oldest_pending_seconds") or 0) < 510
+    assert value("live_activity_held_streams") == 0
+
+    host.verdict = Verdict.MISCONFIGURED
+    host.deliver()
+    assert value("live_activity_held_streams") == 1
+
+    host.verdict = Verdict.DELIVERED
+    host.installation.storage.lift(STREAM, time.time())
+    clock.advance(500)
+    host.deliver()
+    assert value("live_activity_sessions", {"status": "ended"}) == 1
+    assert value("live_activity_oldest_pending_seconds") == 0
+
+
+def test_reasons_have_no_endless_values(host: Host, registry: CollectorRegistry) -> None:
+    host.register()
+    host.push._answer = lambda push: prometheus_result(push)
+    host.end()
+    text = generate_latest(registry).decode()
+    assert 'reason="libcurl 28"' in text
+    assert "operation" not in text
+
+
+def prometheus_result(push: object) -> object:
+    from flask_allmine_liveactivity import PushResult
+
+    return PushResult(push, Verdict.RETRY, reason="libcurl 28: operation timedout")  # type: ignore[arg-type]
+
+
+def test_a_storage_that_is_away_is_a_metric_too(
+    host: Host, registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert registry.get_sample_value("live_activity_storage_up") == 1
+
+    def away(*_: object) -> None:
+        raise StorageUnavailable("away")
+
+    monkeypatch.setattr(host.installation.storage, "counts", away)
+    assert registry.get_sample_value("live_activity_storage_up") == 0
+    assert registry.get_sample_value("live_activity_oldest_pending_seconds") is None
+
+
+def test_the_storage_is_not_asked_at_every_scrape(
+    host: Host, registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    count: Callable[[float], object] = host.installation.storage.counts
+    monkeypatch.setattr(
+        host.installation.storage, "counts", lambda now: asked.append(now) or count(now)
+    )
+    monkeypatch.setattr(prometheus, "ASK_AGAIN_AFTER", 3600.0)
+    for _ in range(5):
+        generate_latest(registry)
+    assert len(asked) <= 1
+
+
+def test_two_apps_in_one_process() -> None:
+    registries = [CollectorRegistry(), CollectorRegistry()]
+    with running(Host()) as one, running(Host()) as other:
+        for host, registry in zip((one, other), registries, strict=True):
+            measure(host.app, registry)
+        one.register()
+    counts = [
+        registry.get_sample_value("live_activity_registrations_total", {"answer": "registered"})
+        for registry in registries
+    ]
+    assert counts == [1, None]
+
+
+@pytest.mark.parametrize(
+    ("module", "library", "extra"),
+    [
+        ("prometheus", "prometheus_client", "prometheus"),
+        ("opentelemetry", "opentelemetry.trace", "opentelemetry"),
+    ],
+)
+def test_without_the_library_it_says_what_to_install(module: str, library: str, extra: str) -> None:
+    script = (
+        f"import sys; sys.modules['{library}'] = None\n"
+        f"import flask_allmine_liveactivity.observability.{module}"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert f'pip install "flask-allmine-liveactivity[{extra}]"' in done.stderr
