@@ -95,7 +95,7 @@ class ConfigReader:
 def seconds_of(value: Any, name: str, *, least: float) -> float:
     """A duration in seconds; ``ConfigurationError`` names the setting."""
     if isinstance(value, timedelta):
-        value = value.totalseconds_of()
+        value = value.total_seconds()
     if (
         not isinstance(value, int | float)
         or isinstance(value, bool)

@@ -14,7 +14,7 @@ delivers: it must be quick. One that fails is logged, and disturbs nobody.
 
 from __future__ import annotations
 
-from flask.signals import Namespace
+from blinker import Namespace
 
 from flask_allmine_liveactivity.happenings import Settled
 

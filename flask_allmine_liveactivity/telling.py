@@ -6,8 +6,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from blinker import NamedSignal
 from flask import Flask
-from flask.signals import NamedSignal
 
 from flask_allmine_liveactivity.happenings import summary
 from flask_allmine_liveactivity.model import Settlement, StreamState, fingerprint

@@ -17,8 +17,8 @@ LONGEST_TOKEN = 1024
 
 
 # The categories Cc and Cs of Unicode.
-_NO_TEXT_CHARACTERS = r"\x00-\x1f\x7f-\x9f\ud800-\udfff"
-_NO_TEXT = re.compile(f"[{_NO_TEXT_CHARACTERS}]")
+_CONTROLS = r"\x00-\x1f\x7f-\x9f"
+_NO_TEXT = re.compile(rf"[{_CONTROLS}\ud800-\udfff]")
 
 
 def is_text(value: str) -> bool:
@@ -102,8 +102,8 @@ class SessionSchema(Schema):
     @property
     def patterns(self) -> dict[str, tuple[str, ...]]:
         """The regular expressions that each field of the body must match as a whole."""
-        of_text, not_blank = rf"[^{_NO_TEXT_CHARACTERS}]*", rf"[^\s{_NO_TEXT_CHARACTERS}]"
-        text = of_text + not_blank + of_text
+        # Halves of surrogate pairs cannot be named in every regular expression.
+        text = rf"[^{_CONTROLS}]*[^\s{_CONTROLS}][^{_CONTROLS}]*"
         return {
             "streamId": (self._stream_id_pattern.pattern,),
             "deviceId": (text,),

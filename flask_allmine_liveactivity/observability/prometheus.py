@@ -20,7 +20,8 @@ from flask import Flask
 from flask_allmine_liveactivity.errors import ConfigurationError, StorageUnavailable
 from flask_allmine_liveactivity.happenings import Settled
 from flask_allmine_liveactivity.installation import Installation, installed_on
-from flask_allmine_liveactivity.model import Counts
+from flask_allmine_liveactivity.model import Counts, StreamState
+from flask_allmine_liveactivity.registration import Answer
 from flask_allmine_liveactivity.signals import pushes_settled, session_registered, stream_ended
 
 try:
@@ -79,6 +80,12 @@ class _Counters:
             ["outcome", "reason"],
             registry=registry,
         )
+        # From zero on: what has no value before it is one has no rate.
+        for answer in Answer:
+            self._registrations.labels(answer.value)
+        for state in StreamState:
+            self._ends.labels(state.value)
+        self._pushes.labels("delivered", "")
 
     def registered(self, _app: Flask, *, answer: str, **_: Any) -> None:
         self._registrations.labels(answer).inc()

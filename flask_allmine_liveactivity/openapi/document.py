@@ -58,7 +58,6 @@ def openapi_document(app: Flask) -> dict[str, Any]:
         version=flask_allmine_liveactivity.__version__,
         openapi_version="3.1.0",
         info={
-            "summary": "Registers iOS Live Activities, so that they end with their stream.",
             "description": "Registers iOS Live Activities, so that they end with their stream.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
@@ -118,7 +117,10 @@ def _operation(url: str) -> dict[str, Any]:
         "summary": "Register a Live Activity's push token",
         "description": f"{above_the_operation()}\n\n{_DESCRIPTION}",
         "security": [{"bearerAuth": []}],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": SESSION}}},
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": SESSION, "example": _example_session()}},
+        },
         "responses": {
             "200": {
                 "description": "Registered, now or before.",
@@ -133,6 +135,12 @@ def _operation(url: str) -> dict[str, Any]:
             for language in LANGUAGES
         ],
     }
+
+
+def _example_session() -> dict[str, Any]:
+    """In the contract's order, which renderers keep."""
+    fields = SessionSchema._declared_fields.values()
+    return {str(field.data_key): field.metadata["example"] for field in fields}
 
 
 def _failure(status: int) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def test_spectral_has_no_error(description: Path) -> None:
     programs = install(description.parent, SPECTRAL)
     (description.parent / ".spectral.yaml").write_text("extends: ['spectral:oas']\n")
     done = subprocess.run(
-        [str(programs / "spectral"), "lint", str(description), "--fail-severity", "warn"],
+        [str(programs / "spectral"), "lint", str(description), "--fail-severity", "error"],
         cwd=description.parent,
         capture_output=True,
         text=True,

@@ -23,9 +23,13 @@ function agreed() {
 
 async function askAgain(request) {
   if (isProduction(request.url) && !(await agreed())) {
-    throw new Error("Not sent: you have kept it from Production.");
+    request.userFetch = refuse;
   }
   return request;
+}
+
+async function refuse() {
+  throw new Error("Not sent: you have kept it from Production.");
 }
 
 /** Says so for as long as a production server is the selected one. */
