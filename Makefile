@@ -5,7 +5,7 @@ ifeq ($(PYTHON),)
 $(error Python 3.11 or newer is needed: install it, or say `make PYTHON=/path/to/python`)
 endif
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench docs clean
 .DEFAULT_GOAL := test
 
 demo: .venv/demo/ready
@@ -23,12 +23,22 @@ lint: .venv/test/ready
 bench: .venv/bench/ready
 	.venv/bench/bin/python benchmarks $(ARGS)
 
+docs: .venv/docs/ready
+	.venv/docs/bin/sphinx-build --fail-on-warning --quiet docs .venv/docs/site
+	@echo "file://$(CURDIR)/.venv/docs/site/index.html"
+
 clean:
 	rm -rf .venv
 
 .venv/demo/ready: pyproject.toml
 	$(PYTHON) -m venv --clear .venv/demo
 	.venv/demo/bin/pip install --quiet --disable-pip-version-check --editable ".[simulator,reference,postgresql,mysql]"
+	touch $@
+
+.venv/docs/ready: pyproject.toml
+	$(PYTHON) -m venv --clear .venv/docs
+	.venv/docs/bin/pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	.venv/docs/bin/pip install --quiet --disable-pip-version-check --group docs --editable ".[openapi]"
 	touch $@
 
 .venv/bench/ready: pyproject.toml

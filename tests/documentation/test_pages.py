@@ -1,10 +1,12 @@
-"""The README's promises: its first example runs, its tables name what there is."""
+"""What the pages promise: their examples run, their tables name what there is."""
 
 from __future__ import annotations
 
 import functools
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,8 +21,9 @@ from flask_allmine_liveactivity.cli import live_activity_commands
 from flask_allmine_liveactivity.settings import read_settings
 from flask_allmine_liveactivity.testing import capture_pushes
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 STREAM = "65f000000000000000000001"
 
 
@@ -33,9 +36,12 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[No
     return iter([None])
 
 
-def first_python_block(heading: str = "# ") -> str:
-    """The first after a heading."""
-    found = re.search(r"```python\n(.*?)```", README[README.index(heading) :], re.DOTALL)
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def first_python_block(text: str = README) -> str:
+    found = re.search(r"```python\n(.*?)```", text, re.DOTALL)
     assert found is not None
     return found.group(1)
 
@@ -68,7 +74,7 @@ def test_the_first_example_of_the_readme_ends_a_registered_activity() -> None:
 def test_the_readmes_test_of_a_hosts_route_passes() -> None:
     app = hosts_app()
     names: dict[str, object] = {"stream_id": STREAM}
-    exec(first_python_block("## Testing your app"), names)
+    exec(first_python_block(page("howto/testing.md")), names)
     test = names["test_cancelling_a_stream_ends_its_countdowns"]
     assert callable(test)
     with capture_pushes(app) as outbox:
@@ -82,7 +88,7 @@ def test_the_readmes_test_finds_a_route_that_forgets_to_notify(
     app = hosts_app()
     monkeypatch.setitem(app.view_functions, "cancel", lambda stream_id: {})
     names: dict[str, object] = {"stream_id": STREAM}
-    exec(first_python_block("## Testing your app"), names)
+    exec(first_python_block(page("howto/testing.md")), names)
     test = names["test_cancelling_a_stream_ends_its_countdowns"]
     assert callable(test)
     with capture_pushes(app) as outbox, pytest.raises(ValueError, match="not enough values"):
@@ -99,13 +105,13 @@ def test_the_local_apple_of_the_readme_runs(
         if name.startswith("FLASK_LIVE_ACTIVITY"):
             monkeypatch.delenv(name)
     names: dict[str, object] = {}
-    exec(first_python_block("### A local Apple"), names)
+    exec(first_python_block(page("howto/local-apple.md")), names)
     app = names["app"]
     assert isinstance(app, Flask)
     app.extensions["live_activity"].close()
 
 
-def test_every_setting_is_in_the_readme() -> None:
+def test_every_setting_has_its_line() -> None:
     asked: set[str] = set()
 
     class Asked(dict[str, object]):
@@ -114,19 +120,44 @@ def test_every_setting_is_in_the_readme() -> None:
             return default
 
     read_settings(Asked(), push_given=False, lenient=True)
-    table = README[README.index("| key `LIVE_ACTIVITY_") : README.index("## Swapping storage")]
+    table = page("reference/configuration.md")
     assert asked - set(re.findall(r"`([A-Z0-9_]+)`", table)) == set()
 
 
-def test_every_command_is_in_the_readme() -> None:
-    table = README[README.index("| command |") : README.index("## Runbook")]
+def test_every_command_has_its_line() -> None:
+    table = page("reference/commands.md")
     context = click.Context(live_activity_commands)
     for name in live_activity_commands.list_commands(context):
         assert re.search(rf"`{name}\b|, `{name}|`{name} ", table), name
 
 
-def test_links_to_files_lead_somewhere() -> None:
-    links = re.findall(r"\]\((?!#|https?:)([^)]+)\)", README)
-    assert links
-    for link in links:
-        assert (ROOT / link).exists(), link
+@pytest.mark.parametrize("file", PAGES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_links_lead_somewhere(file: Path) -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)]+)\)", file.read_text(encoding="utf-8")):
+        name, _, heading = link.partition("#")
+        target = (file.parent / name) if name else file
+        assert target.exists(), link
+        if heading:
+            titles = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            assert heading in {_anchor(title) for title in titles}, link
+
+
+def _anchor(title: str) -> str:
+    return re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
+
+
+def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("sphinx-build")),
+            "--fail-on-warning",
+            "--quiet",
+            str(ROOT / "docs"),
+            str(tmp_path),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "notify_stream_state" in (tmp_path / "reference" / "python.html").read_text()
