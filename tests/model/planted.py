@@ -30,7 +30,7 @@ def settled_before_the_answer() -> contextlib.AbstractContextManager[Any]:
 
     def drawn(self: fanout.FanOut) -> Iterator[Push]:
         for push in draw(self):
-            claimed = self._claimed[push.session.session_id]
+            claimed = self._claimed[fanout._claim_on(push.session)]
             delivered = PushResult(push, Verdict.DELIVERED, status=200)
             settlement = settle(
                 delivered, revision=claimed.revision, claimed_at=0.0, now=claimed.claimed_at
