@@ -35,10 +35,12 @@ def summary(settlements: Iterable[Settlement]) -> list[Settled]:
     found: dict[tuple[str, Outcome, str | None], Settled] = {}
     for settlement in settlements:
         session, outcome = settlement.session, _outcome(settlement)
-        key = session.stream_id, outcome, settlement.reason
+        # What was given back has the reason of an earlier refusal.
+        reason = None if outcome == "released" else settlement.reason
+        key = session.stream_id, outcome, reason
         if key not in found:
             revision = settlement.delivered if outcome == "delivered" else None
-            found[key] = Settled(session.stream_id, outcome, settlement.reason, revision)
+            found[key] = Settled(session.stream_id, outcome, reason, revision)
         settled = found[key]
         settled.count += 1
         if outcome != "delivered" and settled.count <= FINGERPRINTS:

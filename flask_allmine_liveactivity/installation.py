@@ -216,7 +216,7 @@ class Installation:
             dismiss_after=dismiss_after,
         )
         event = self.storage.announce(announcement, now)
-        self._telling.ended(stream_id, event.state, event.revision)
+        self._telling.ended(event)
         return event
 
     def notify(self, stream_id: str, state: StreamState, **said: Any) -> DeliveryReport:
@@ -289,18 +289,12 @@ class Installation:
             lifetime=self.settings.session_lifetime,
             max_per_user=self.settings.max_sessions_per_user,
             missing_end=missing_end,
+            announced=self._telling.ended,
         )
         self._telling.registered(stream_id, answer.value, token)
-        if missing_end is not None:
-            self._tell_of_repair(stream_id)
         if answer is Answer.LATE:
             self.dispatch.wake(stream_id)
         return answer
-
-    def _tell_of_repair(self, stream_id: str) -> None:
-        event = self.storage.event(stream_id)
-        if event is not None and event.event is not None:
-            self._telling.ended(stream_id, event.state, event.revision)
 
     def _ask_guard(self, stream_id: str, user_id: str) -> StreamState | None:
         if self.callbacks.guard is not None:

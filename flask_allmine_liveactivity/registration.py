@@ -8,7 +8,7 @@ other, in every interleaving.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -16,6 +16,7 @@ from flask_allmine_liveactivity.model import (
     Announcement,
     Session,
     SessionStatus,
+    StreamEvent,
     new_id,
 )
 from flask_allmine_liveactivity.storage.base import Outcome, Resolution, Storage
@@ -78,6 +79,7 @@ def register(
     lifetime: float,
     max_per_user: int | None,
     missing_end: MissingEnd | None = None,
+    announced: Callable[[StreamEvent], object] = lambda _: None,
 ) -> Answer:
     """Store a phone's session, and learn whether its stream has ended.
 
@@ -89,6 +91,7 @@ def register(
         max_per_user: How many sessions a user may have; ``None``: as many as he likes.
         missing_end: To be announced as well, unless the stream has been announced or scheduled
             again since the host was asked.
+        announced: Called with its event, where it was.
 
     Raises:
         StorageUnavailable: Nothing may have been stored; the phone tries again.
@@ -97,7 +100,9 @@ def register(
     full = not _has_room(storage, claimant.user_id, now, max_per_user)
     outcome = storage.register(session, lambda met: resolve(session, met, now, full=full)).outcome
     if missing_end is not None:
-        storage.announce(missing_end.announcement, now, only_at=missing_end.revision)
+        event = storage.announce(missing_end.announcement, now, only_at=missing_end.revision)
+        if event.said == missing_end.announcement.said:
+            announced(event)
     if outcome is Outcome.FULL:
         return Answer.TOO_MANY
     if outcome is Outcome.CONFLICT:

@@ -9,7 +9,8 @@ delivers: it must be quick. One that fails is logged, and disturbs nobody.
 ``stream_ended``
     An end was announced, also one that is said again: ``stream_id``, ``state``, ``revision``.
 ``pushes_settled``
-    What became of a batch was stored: ``settled``, a list of ``Settled``.
+    A batch is done: ``settled``, a list of ``Settled``. A push whose token has changed while it was
+    under way is among them, though it counts for nothing, and its session is told again.
 """
 
 from __future__ import annotations

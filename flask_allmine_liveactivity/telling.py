@@ -10,7 +10,7 @@ from blinker import NamedSignal
 from flask import Flask
 
 from flask_allmine_liveactivity.happenings import summary
-from flask_allmine_liveactivity.model import Settlement, StreamState, fingerprint
+from flask_allmine_liveactivity.model import Settlement, StreamEvent, fingerprint
 from flask_allmine_liveactivity.signals import pushes_settled, session_registered, stream_ended
 
 # Of its own name, so that a host can turn it on alone. Records carry what they say as attributes,
@@ -39,10 +39,14 @@ class Telling:
             self._log("session %(answer)s: stream %(stream_id)s, token %(fingerprint)s", what)
             self._send(session_registered, what)
 
-    def ended(self, stream_id: str, state: StreamState | None, revision: int) -> None:
+    def ended(self, event: StreamEvent) -> None:
         """An end was announced."""
         if self._listens(stream_ended):
-            what = {"stream_id": stream_id, "state": state, "revision": revision}
+            what = {
+                "stream_id": event.stream_id,
+                "state": event.state,
+                "revision": event.revision,
+            }
             self._log("stream %(stream_id)s: %(state)s, revision %(revision)s", what)
             self._send(stream_ended, what)
 

@@ -100,14 +100,14 @@ class SessionSchema(Schema):
         self._token_pattern = token_pattern
 
     @property
-    def patterns(self) -> dict[str, tuple[str, ...]]:
+    def patterns(self) -> dict[str, tuple[re.Pattern[str], ...]]:
         """The regular expressions that each field of the body must match as a whole."""
         # Halves of surrogate pairs cannot be named in every regular expression.
-        text = rf"[^{_CONTROLS}]*[^\s{_CONTROLS}][^{_CONTROLS}]*"
+        text = re.compile(rf"[^{_CONTROLS}]*[^\s{_CONTROLS}][^{_CONTROLS}]*")
         return {
-            "streamId": (self._stream_id_pattern.pattern,),
+            "streamId": (self._stream_id_pattern,),
             "deviceId": (text,),
-            "liveActivityToken": (URL_SAFE.pattern, self._token_pattern.pattern),
+            "liveActivityToken": (URL_SAFE, self._token_pattern),
             "activityId": (text,),
         }
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import time
+import weakref
 
 from flask import Flask, request, request_started, request_tearing_down
+
+from flask_allmine_liveactivity.forking import call_if_alive
 
 # How long a fan-out steps aside for the requests under way, and how long it works at the least
 # before it does so again, in seconds: a process that is never without a request delivers, too.
@@ -27,11 +30,15 @@ class Courtesy:
 
     def __init__(self, app: Flask) -> None:
         self._renew()
+        if hasattr(os, "register_at_fork"):
+            # Such hooks cannot be taken back: they must not keep what is not used any more.
+            renew = weakref.WeakMethod(self._renew)
+            os.register_at_fork(after_in_child=lambda: call_if_alive(renew))
         request_started.connect(self._began, app)
         request_tearing_down.connect(self._ended, app)
 
     def _renew(self) -> None:
-        self._pid = os.getpid()
+        # Requests that were under way at a fork are the parent's.
         self._changed = threading.Condition()
         self._requests = 0
         self._paused_at = 0.0
@@ -45,15 +52,13 @@ class Courtesy:
         self._paused_at = time.monotonic()
 
     def _began(self, _app: object, **_: object) -> None:
-        if self._pid != os.getpid():  # those under way at the fork are the parent's
-            self._renew()
         request.environ[_COUNTED] = True
         with self._changed:
             self._requests += 1
 
     def _ended(self, _app: object, **_: object) -> None:
         # Contexts without a request that has begun end, too, and copies of one.
-        if request.environ.pop(_COUNTED, False) and self._pid == os.getpid():
+        if request.environ.pop(_COUNTED, False):
             with self._changed:
-                self._requests -= 1
+                self._requests = max(0, self._requests - 1)
                 self._changed.notify_all()

@@ -12,7 +12,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter as TotalBy
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from flask import Flask
@@ -40,12 +41,19 @@ ASK_AGAIN_AFTER = 10.0
 HELD_COUNTED = 1000
 
 
-def measure(app: Flask, registry: CollectorRegistry = REGISTRY) -> None:
+def measure(
+    app: Flask,
+    registry: CollectorRegistry = REGISTRY,
+    *,
+    gauges: CollectorRegistry | None = None,
+) -> None:
     """Measure `app`; once for each app and registry.
 
     Args:
         app: With the extension installed.
         registry: Where the metrics are; the default is the one that ``prometheus_client`` serves.
+        gauges: Where the gauges are, if elsewhere: ``prometheus_client``'s multiprocess mode sums
+            up the counters of several processes and passes by what is read when it is asked for.
 
     Raises:
         ConfigurationError: The extension is not installed on `app`.
@@ -55,7 +63,7 @@ def measure(app: Flask, registry: CollectorRegistry = REGISTRY) -> None:
     session_registered.connect(counters.registered, app, weak=False)
     stream_ended.connect(counters.ended, app, weak=False)
     pushes_settled.connect(counters.settled, app, weak=False)
-    registry.register(_Standing(installation))
+    (registry if gauges is None else gauges).register(_Standing(installation))
 
 
 class _Counters:
@@ -76,7 +84,7 @@ class _Counters:
         )
         self._pushes = Counter(
             "live_activity_pushes",
-            "What became of claimed sessions.",
+            "Answers to pushes, and claims that were given back.",
             ["outcome", "reason"],
             registry=registry,
         )
@@ -121,8 +129,8 @@ class _Standing(Collector):
 
     def _ask(self) -> None:
         self._asked_at = time.monotonic()
-        storage = self._installation.storage
         try:
+            storage = self._installation.storage
             self._counts = storage.counts(time.time())
             self._held = len(storage.held_events(HELD_COUNTED))
         except StorageUnavailable as error:
@@ -164,12 +172,18 @@ def _families(counts: Counts, held: int, now: float, *, up: bool) -> list[GaugeM
     if up:
         for status in ("active", "pending", "ended"):
             sessions.add_metric([status], getattr(counts, status))
-        for reason, count in counts.waiting.items():
-            waiting.add_metric([_kind(reason)], count)
-        for reason, count in counts.dead.items():
-            given_up.add_metric([_kind(reason)], count)
+        _add_by_kind(waiting, counts.waiting)
+        _add_by_kind(given_up, counts.dead)
         return families
     return families[:1]
+
+
+def _add_by_kind(family: GaugeMetricFamily, counts: Mapping[str, int]) -> None:
+    by_kind: TotalBy[str] = TotalBy()
+    for reason, count in counts.items():
+        by_kind[_kind(reason)] += count
+    for kind, count in by_kind.items():
+        family.add_metric([kind], count)
 
 
 def _kind(reason: str | None) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import Flask
+from flask import Flask, has_request_context, request
 
 import flask_allmine_liveactivity
 from flask_allmine_liveactivity.blueprint.schema import SessionSchema
@@ -94,7 +94,8 @@ def servers(app: Flask, settings: Settings) -> Mapping[str, str]:
     """Base URLs by name; without a setting, the server that is asked."""
     if settings.api_servers:
         return settings.api_servers
-    return {DEVELOPMENT if app.debug else PRODUCTION: "/"}
+    here = (request.script_root if has_request_context() else "") or "/"
+    return {DEVELOPMENT if app.debug else PRODUCTION: here}
 
 
 def is_production(name: str) -> bool:
@@ -107,7 +108,8 @@ def endpoint(app: Flask, settings: Settings) -> str:
     known = servers(app, settings)
     for_tests = [url for name, url in known.items() if not is_production(name)]
     base = (for_tests or list(known.values()))[0].rstrip("/")
-    return f"{base if '://' in base else 'http://127.0.0.1:5000' + base}{path(settings)}"
+    host = request.host_url.rstrip("/") if has_request_context() else "http://127.0.0.1:5000"
+    return f"{base if '://' in base else host + base}{path(settings)}"
 
 
 def _operation(url: str) -> dict[str, Any]:
@@ -159,15 +161,20 @@ def _failure(status: int) -> dict[str, Any]:
 
 
 def _add_patterns(
-    properties: dict[str, dict[str, Any]], patterns: Mapping[str, Sequence[str]]
+    properties: dict[str, dict[str, Any]], patterns: Mapping[str, Sequence[re.Pattern[str]]]
 ) -> None:
     for name, described in properties.items():
-        known = dict.fromkeys(p for p in patterns.get(name, ()) if not _ONLY_PYTHON.search(p))
+        known = dict.fromkeys(each.pattern for each in patterns[name] if _others_read(each))
         whole = [rf"^(?:{pattern})$" for pattern in known]
         if len(whole) == 1:
             described["pattern"] = whole[0]
         elif whole:
             described["allOf"] = [{"pattern": pattern} for pattern in whole]
+
+
+def _others_read(pattern: re.Pattern[str]) -> bool:
+    """Whether it means the same without Python and without its flags."""
+    return not pattern.flags & ~re.UNICODE and not _ONLY_PYTHON.search(pattern.pattern)
 
 
 def _apispec() -> tuple[Any, Any]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
-from flask import Flask
+from flask import Flask, request_started
 from flask.testing import FlaskClient
 
 from flask_allmine_liveactivity.dispatch import courtesy
@@ -101,6 +104,22 @@ def test_it_does_not_wait_again_before_it_has_worked(
     monkeypatch.setattr(courtesy, "LONGEST_PAUSE", FOR_EVER)
     monkeypatch.setattr(courtesy, "LEAST_WORK", FOR_EVER)
     assert goes_on(host.step_aside())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_does_not_wait_for_its_parents_requests(host: Host) -> None:
+    with host.app.test_request_context():
+        request_started.send(host.app)
+        child = os.fork()
+        if not child:
+            host.courtesy.step_aside()
+            os._exit(0)
+        until = time.monotonic() + 30
+        while (ended := os.waitpid(child, os.WNOHANG))[0] == 0 and time.monotonic() < until:
+            time.sleep(0.05)
+        if not ended[0]:
+            os.kill(child, signal.SIGKILL)
+        assert ended == (child, 0)
 
 
 def test_a_process_that_is_never_without_a_request_delivers() -> None:

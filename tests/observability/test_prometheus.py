@@ -11,7 +11,7 @@ import pytest
 from blueprint.host import STREAM, Clock, Host, running
 from prometheus_client import CollectorRegistry, generate_latest
 
-from flask_allmine_liveactivity import StorageUnavailable, Verdict
+from flask_allmine_liveactivity import Counts, StorageUnavailable, Verdict
 from flask_allmine_liveactivity.observability import prometheus
 from flask_allmine_liveactivity.observability.prometheus import measure
 
@@ -77,6 +77,42 @@ def prometheus_result(push: object) -> object:
     from flask_allmine_liveactivity import PushResult
 
     return PushResult(push, Verdict.RETRY, reason="libcurl 28: operation timedout")  # type: ignore[arg-type]
+
+
+def test_reasons_of_one_kind_are_one_value(
+    host: Host, registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = Counts(
+        dead={"Expired": 3, "Expired: BadDeviceToken": 5}, waiting={"a: b": 1, "a: c": 1}
+    )
+    monkeypatch.setattr(host.installation.storage, "counts", lambda _now: counts)
+    text = generate_latest(registry).decode()
+    assert text.count("live_activity_given_up{") == 1
+    assert registry.get_sample_value("live_activity_given_up", {"reason": "Expired"}) == 8
+    assert registry.get_sample_value("live_activity_waiting", {"reason": "a"}) == 2
+
+
+def test_gauges_may_have_a_registry_of_their_own(host: Host) -> None:
+    counters, gauges = CollectorRegistry(), CollectorRegistry()
+    measure(host.app, counters, gauges=gauges)
+    assert gauges.get_sample_value("live_activity_storage_up") == 1
+    assert counters.get_sample_value("live_activity_storage_up") is None
+    assert (
+        counters.get_sample_value(
+            "live_activity_pushes_total", {"outcome": "delivered", "reason": ""}
+        )
+        == 0
+    )
+
+
+def test_a_storage_that_cannot_be_opened_is_a_metric_too(
+    host: Host, registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_self: object) -> None:
+        raise StorageUnavailable("no name server")
+
+    monkeypatch.setattr(type(host.installation), "storage", property(away))
+    assert registry.get_sample_value("live_activity_storage_up") == 0
 
 
 def test_a_storage_that_is_away_is_a_metric_too(

@@ -9,6 +9,7 @@ import pytest
 from blueprint.host import BODY, STREAM, TOKEN, Host
 
 from flask_allmine_liveactivity import PushResult, StreamState, Verdict
+from flask_allmine_liveactivity.happenings import summary
 from flask_allmine_liveactivity.model import fingerprint
 from flask_allmine_liveactivity.signals import (
     Settled,
@@ -16,6 +17,7 @@ from flask_allmine_liveactivity.signals import (
     session_registered,
     stream_ended,
 )
+from flask_allmine_liveactivity.verdicts import release
 
 SIGNALS = (session_registered, stream_ended, pushes_settled)
 
@@ -100,6 +102,20 @@ def test_what_is_tried_again(host: Host, heard: Heard, verdict: Verdict) -> None
     host.end()
     settled = [each for what in heard.of("pushes-settled") for each in what["settled"]]
     assert settled[0].outcome == ("retrying" if verdict is Verdict.RETRY else "released")
+
+
+def test_what_is_given_back_has_no_reason_of_this_batch(host: Host, heard: Heard) -> None:
+    host.register()
+    host.push._answer = lambda push: PushResult(push, Verdict.RETRY, reason="TooManyRequests")
+    host.end()
+    (session,) = host.sessions()
+    heard.said.clear()
+    host.installation.storage.claim(
+        STREAM, 1, claim_id="c" * 32, limit=1, now=session.due_at, leased_until=session.due_at + 60
+    )
+    (claimed,) = host.sessions()
+    assert [each.reason for each in summary([release(claimed, session.due_at)])] == [None]
+    assert claimed.reason == "TooManyRequests"
 
 
 def test_a_receiver_that_fails_disturbs_nobody(

@@ -9,6 +9,7 @@ from blueprint.host import Host, running
 
 from .served import Served, served
 
+UNBOUNDED = {"LIVE_ACTIVITY_MAX_SESSIONS_PER_USER": None}
 SERVERS = {"Production": "https://api.example.com", "Development": "https://dev.example.com"}
 
 
@@ -31,5 +32,6 @@ def host(make_host: Callable[..., Host]) -> Host:
 @pytest.fixture
 def served_host(make_host: Callable[..., Host]) -> Iterator[Served]:
     """A host that listens, and has the page."""
-    with served(make_host(LIVE_ACTIVITY_API_REFERENCE="/reference")) as there:
+    config = {"LIVE_ACTIVITY_API_REFERENCE": "/reference", **UNBOUNDED}
+    with served(make_host(**config)) as there:
         yield there

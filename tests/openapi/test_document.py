@@ -179,6 +179,13 @@ def test_a_pattern_that_only_python_reads_is_left_out(make_host: Callable[..., H
     assert "pattern" not in properties["properties"]["streamId"]
 
 
+def test_a_pattern_with_flags_is_left_out(make_host: Callable[..., Host]) -> None:
+    host = make_host(LIVE_ACTIVITY_STREAM_ID_PATTERN=re.compile("[0-9a-f]{24}", re.IGNORECASE))
+    schema = openapi_document(host.app)["components"]["schemas"]["LiveActivitySession"]
+    assert "pattern" not in schema["properties"]["streamId"]
+    assert host.register(streamId="65F000000000000000000001").status_code == 200
+
+
 def test_a_host_merges_it_into_its_own(host: Host) -> None:
     ours = openapi_document(host.app)
     theirs = {**ours, "info": {"title": "Shop", "version": "1"}, "paths": {**ours["paths"]}}

@@ -94,8 +94,25 @@ def test_a_path_that_is_none(path: str) -> None:
 
 def test_document_and_types_are_there(served_host: Served) -> None:
     client, app = served_host.host.client, served_host.host.app
-    assert client.get(f"{PAGE}/openapi.json").get_json() == openapi_document(app)
-    assert client.get(f"{PAGE}/live-activity.ts").text == typescript(openapi_document(app))
+    with app.test_request_context():
+        document = openapi_document(app)
+    assert client.get(f"{PAGE}/openapi.json").get_json() == document
+    assert client.get(f"{PAGE}/live-activity.ts").text == typescript(document)
+
+
+def test_fields_are_in_the_contracts_order(served_host: Served) -> None:
+    text = served_host.host.client.get(f"{PAGE}/openapi.json").text
+    example = text[text.index('"example": {"streamId"') :]
+    assert sorted(BODY, key=example.index) == list(BODY)
+
+
+def test_an_app_under_a_prefix_is_called_there(served_host: Served) -> None:
+    client = served_host.host.client
+    there = {"SCRIPT_NAME": "/shop", "HTTP_HOST": "example.com"}
+    document = client.get(f"{PAGE}/openapi.json", environ_overrides=there).get_json()
+    assert document["servers"] == [{"url": "/shop", "description": "Production"}]
+    sample = document["paths"][PATH]["post"]["x-codeSamples"][0]["source"]
+    assert f"http://example.com/shop{PATH}" in sample
 
 
 @pytest.mark.parametrize(

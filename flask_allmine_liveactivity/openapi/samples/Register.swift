@@ -16,17 +16,23 @@ struct Failure: Decodable, Error {
 /// Registers each push token that iOS gives for an activity, the first one and those that follow.
 func register<Attributes: ActivityAttributes>(
     _ activity: Activity<Attributes>, of streamId: String, on deviceId: String, accessToken: String
-) async throws {
+) async {
     for await token in activity.pushTokenUpdates {
-        try await register(
-            LiveActivitySession(
-                streamId: streamId,
-                deviceId: deviceId,
-                liveActivityToken: token.map { String(format: "%02x", $0) }.joined(),
-                activityId: activity.id
-            ),
-            accessToken: accessToken
+        let session = LiveActivitySession(
+            streamId: streamId,
+            deviceId: deviceId,
+            liveActivityToken: token.map { String(format: "%02x", $0) }.joined(),
+            activityId: activity.id
         )
+        // A failure must not end the loop: another token may follow.
+        for attempt in 1...5 {
+            do {
+                try await register(session, accessToken: accessToken)
+                break
+            } catch {
+                try? await Task.sleep(for: .seconds(attempt * attempt))
+            }
+        }
     }
 }
 
@@ -39,9 +45,12 @@ func register(_ session: LiveActivitySession, accessToken: String) async throws 
     request.httpBody = try JSONEncoder().encode(session)
 
     let (data, response) = try await URLSession.shared.data(for: request)
-    switch (response as? HTTPURLResponse)?.statusCode {
+    let status = (response as? HTTPURLResponse)?.statusCode ?? 0
+    switch status {
     case 200: return
     case 409: return  // The stream is over: the end push is on its way.
-    default: throw try JSONDecoder().decode(Failure.self, from: data)
+    default:
+        let failure = try? JSONDecoder().decode(Failure.self, from: data)
+        throw failure ?? Failure(statusCode: status, errors: [])
     }
 }

@@ -11,10 +11,11 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable
 from typing import Final
 
 from sqlalchemy import Engine
+
+from flask_allmine_liveactivity.forking import call_if_alive
 
 # A fork waits no longer than this for transactions under way, in seconds.
 LONGEST_WAIT: Final = 30.0
@@ -66,10 +67,3 @@ class ClosedBeforeForks:
     def _born(self) -> None:
         self._changed = threading.Condition()
         self._users = self._forks = 0
-
-
-def call_if_alive(method: weakref.WeakMethod[Callable[[], None]]) -> None:
-    """Call a method whose object is still in use."""
-    bound = method()
-    if bound is not None:
-        bound()

@@ -256,8 +256,7 @@ class SQLStorage(Storage):
         )
         taken = {"claim_id": claim_id, "leased_until": leased_until}
         claimed: list[Session] = []
-        portion = limit
-        while portion:
+        while len(claimed) < limit:
             portion = min(limit - len(claimed), self._database.at_once)
             work = partial(self._database.claim, pending=pending.limit(portion), taken=taken)
             rows = self._write(work, durable=False)

@@ -8,7 +8,10 @@ import threading
 import weakref
 from collections.abc import Iterator
 
-from flask_allmine_liveactivity.storage.sql.forks import call_if_alive
+from flask_allmine_liveactivity.forking import call_if_alive
+
+# For so long, in seconds, those who are not first let the others go before them.
+PATIENCE = 0.05
 
 
 class Turns:
@@ -35,18 +38,17 @@ class Turns:
         # After a fork whoever held it is not here.
         self._changed = threading.Condition()
         self._taken = False
-        self._waiting_first = 0
+        self._phones = 0
+        """Those who come first and wait."""
+        self._overdue = 0
+        """Those who have let phones go before them for long enough."""
 
     @contextlib.contextmanager
     def turn(self, *, first: bool) -> Iterator[None]:
-        """Wait for one's turn; `first`: before all who are not."""
+        """Wait for one's turn; `first`: before those who are not, while they are patient."""
         changed = self._changed
         with changed:
-            self._waiting_first += first
-            ours = changed.wait_for(
-                lambda: not self._taken and (first or not self._waiting_first), self._longest
-            )
-            self._waiting_first -= first
+            ours = self._wait_as_phone() if first else self._wait_as_fan_out()
             self._taken = self._taken or ours
         try:
             yield
@@ -55,3 +57,21 @@ class Turns:
                 with changed:
                     self._taken = self._taken and not ours
                     changed.notify_all()
+
+    def _wait_as_phone(self) -> bool:
+        self._phones += 1
+        try:
+            return self._changed.wait_for(
+                lambda: not self._taken and not self._overdue, self._longest
+            )
+        finally:
+            self._phones -= 1
+
+    def _wait_as_fan_out(self) -> bool:
+        if self._changed.wait_for(lambda: not self._taken and not self._phones, PATIENCE):
+            return True
+        self._overdue += 1
+        try:
+            return self._changed.wait_for(lambda: not self._taken, self._longest)
+        finally:
+            self._overdue -= 1
