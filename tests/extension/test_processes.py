@@ -193,6 +193,19 @@ def test_a_worker_begins_with_what_was_announced_before(elsewhere: Elsewhere) ->
         assert until(lambda: elsewhere.told == [TOKEN]), elsewhere.output
 
 
+def test_a_worker_waits_for_a_storage_that_is_away_at_its_start(elsewhere: Elsewhere) -> None:
+    with worker_in(
+        elsewhere,
+        FLASK_LIVE_ACTIVITY_STORAGE_URI="mongodb://127.0.0.1:9/nowhere",
+        FLASK_LIVE_ACTIVITY_STORAGE_OPTIONS='{"serverSelectionTimeoutMS": 100}',
+    ) as worker:
+        waits = "Live Activity delivery waits"
+        assert until(lambda: elsewhere.output.count(waits) >= 2), elsewhere.output
+        assert worker.poll() is None
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(20) == 0, elsewhere.output
+
+
 def test_two_workers_tell_each_phone_once(elsewhere: Elsewhere) -> None:
     app = elsewhere.app(LIVE_ACTIVITY_MAX_SESSIONS_PER_USER=None)
     tokens = [f"token-{number}" for number in range(40)]
