@@ -67,6 +67,7 @@ def an_app() -> Flask:
     app.config.update(
         JWT_SECRET_KEY="x" * 32,
         LIVE_ACTIVITY_PUSH="memory",
+        LIVE_ACTIVITY_DELIVERY="inline",
         LIVE_ACTIVITY_APNS_BUNDLE_ID="com.example.allmine",
     )
     JWTManager(app)
