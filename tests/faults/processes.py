@@ -31,6 +31,12 @@ def settings_of(storage_uri: str, apns_settings: dict[str, str], **config: Any) 
     }
 
 
+def _hears_interrupts() -> None:
+    """Whoever runs the tests in the background of a script has SIGINT ignored, and would leave that
+    to all that they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextlib.contextmanager
 def process(
     *command: str,
@@ -57,6 +63,7 @@ def process(
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=_hears_interrupts,
         )
     try:
         yield running
