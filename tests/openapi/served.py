@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from blueprint.host import Host
+from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 
@@ -31,11 +32,18 @@ class _Silent(WSGIRequestHandler):
 @contextlib.contextmanager
 def served(host: Host) -> Iterator[Served]:
     """Serve a host until the block ends."""
-    server = make_server("127.0.0.1", 0, host.app, threaded=True, request_handler=_Silent)
+    with listening(host.app) as url:
+        yield Served(host, url)
+
+
+@contextlib.contextmanager
+def listening(app: Flask) -> Iterator[str]:
+    """Serve an app until the block ends; gives its URL."""
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Silent)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield Served(host, f"http://127.0.0.1:{server.server_port}")
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()
