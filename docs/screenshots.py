@@ -9,7 +9,8 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 sys.path[:0] = [str(DOCS.parent / "tests"), str(DOCS.parent / "tests" / "example_app")]
 
-from chromium_desk import Desk, chromium  # noqa: E402
+from chromium import chromium  # noqa: E402
+from chromium_desk import Desk  # noqa: E402
 from playwright.sync_api import Browser, expect  # noqa: E402
 from running_demo import Demo  # noqa: E402
 
