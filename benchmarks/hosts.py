@@ -7,6 +7,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
@@ -19,9 +20,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flask_allmine_liveactivity import LiveActivity
 from flask_allmine_liveactivity.installation import Installation, installed_on
+from flask_allmine_liveactivity.model import Session
 from flask_allmine_liveactivity.registration import Claimant
-from flask_allmine_liveactivity.storage.base import as_row
-from flask_allmine_liveactivity.storage.sql import sessions
+from flask_allmine_liveactivity.storage.sql import sessions, waiting
+from flask_allmine_liveactivity.storage.sql.rows import session_row
+from flask_allmine_liveactivity.storage.sql.waiting import waiting_row
 
 STREAM = "65f000000000000000000001"
 BUNDLE = "com.example.allmine"
@@ -103,22 +106,23 @@ def fill(installation: Installation, count: int, stream: str = STREAM) -> None:
     storage.prepare()
     now = time.time()
     for begin in range(0, count, 5000):
-        rows = [
-            as_row(
-                Claimant(
-                    user_id=f"user-{number}",
-                    device_id="iphone",
-                    activity_id=f"activity-{stream}-{number}",
-                    stream_id=stream,
-                    token=f"{stream}{a_token(number)[24:]}",
-                ).session(now, 12 * 3600.0)
-            )
+        phones = [
+            Claimant(
+                user_id=f"user-{number}",
+                device_id="iphone",
+                activity_id=f"activity-{stream}-{number}",
+                stream_id=stream,
+                token=f"{stream}{a_token(number)[24:]}",
+            ).session(now, 12 * 3600.0)
             for number in range(begin, min(begin + 5000, count))
         ]
-        storage._transactions.write(
-            lambda connection, rows=rows: connection.execute(sessions.insert(), rows)
-        )
+        storage._transactions.write(partial(_insert, phones=phones))
     storage._transactions.write(_analyze)
+
+
+def _insert(connection: Connection, phones: list[Session]) -> None:
+    connection.execute(sessions.insert(), [session_row(phone) for phone in phones])
+    connection.execute(waiting.insert(), [waiting_row(phone) for phone in phones])
 
 
 def _analyze(connection: Connection) -> None:

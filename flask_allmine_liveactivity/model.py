@@ -101,9 +101,10 @@ class Session:
     """How often in this life the token was rejected; see ``Verdict.REJECTED``."""
     due_at: float = 0.0
     """Not to be claimed before. For an ended or dead row: not to be told again before."""
-    claim_id: str | None = None
     reason: str | None = None
     """Why the last push did not end it."""
+    claim_id: str | None = None
+    """Of whoever has claimed it; only an active one is ever claimed."""
     leased_until: float = 0.0
     """Whoever has claimed it has it until then; 0: nobody has. Not in ``due_at``: what is indexed
     stays as it is, and so a claim is a cheap write."""

@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine, insert
-from storage.opening import open_storage
+from storage.opening import check_who_waits_at, open_storage
 
 from flask_allmine_liveactivity.announcement import announcement_of_end
 from flask_allmine_liveactivity.model import StreamState
 from flask_allmine_liveactivity.simulator import LocalApns
-from flask_allmine_liveactivity.storage.base import Storage, as_row
+from flask_allmine_liveactivity.storage.base import Storage
 from flask_allmine_liveactivity.storage.memory import MemoryStorage
-from flask_allmine_liveactivity.storage.sql import sessions
+from flask_allmine_liveactivity.storage.sql import sessions, waiting
+from flask_allmine_liveactivity.storage.sql.rows import session_row
+from flask_allmine_liveactivity.storage.sql.waiting import waiting_row
 
 from .audience import LIFETIME, STREAM_TO_COME, Audience, a_token, until
 from .processes import settings_of
@@ -110,6 +112,7 @@ def a_crowd(uri: str, apns: LocalApns, count: int) -> Iterator[Crowd]:
         _gather_at_once(audience, uri, apns, count)
     try:
         yield Crowd(uri, storage, apns, audience)
+        check_who_waits_at(uri)
     finally:
         storage.close()
 
@@ -119,10 +122,11 @@ def _gather_at_once(audience: Audience, uri: str, apns: LocalApns, count: int) -
     in_memory = MemoryStorage()
     registered = Audience(in_memory, apns)
     registered.gather(count)
-    rows = [as_row(row) for row in in_memory.sessions(limit=10 * count + 1000)]
+    found = in_memory.sessions(limit=10 * count + 1000)
     engine = create_engine(uri)
     with engine.begin() as connection:
-        connection.execute(insert(sessions), rows)
+        connection.execute(insert(sessions), [session_row(session) for session in found])
+        connection.execute(insert(waiting), list(filter(None, map(waiting_row, found))))
     engine.dispose()
     audience.tokens, audience.never = registered.tokens, registered.never
 

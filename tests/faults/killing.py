@@ -83,7 +83,7 @@ class Killing:
 
     def in_claim(self) -> None:
         """One whose claim is with the database, which does it after its death, if ever."""
-        self._in_statement("UPDATE live_activity_sessions SET claim_id%", "in a claim")
+        self._in_statement("UPDATE live_activity_waiting SET claim_id%", "in a claim")
 
     def in_settlement(self) -> None:
         """One whose settlement is with the database."""
@@ -129,7 +129,8 @@ def _statements_wait(uri: str) -> Iterator[Callable[[str], set[str]]]:
     )
     try:
         with engine.begin() as locking, engine.connect() as looking:
-            locking.execute(text("LOCK TABLE live_activity_sessions IN SHARE MODE"))
+            tables = "live_activity_sessions, live_activity_waiting"
+            locking.execute(text(f"LOCK TABLE {tables} IN SHARE MODE"))
 
             def waiting(statement: str) -> set[str]:
                 names = set(looking.scalars(who, {"statement": statement}).all())

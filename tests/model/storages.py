@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager
 
 import services
 from pymongo import MongoClient
-from sqlalchemy import create_engine, delete
+from sqlalchemy import create_engine
+from storage.opening import check_who_waits, empty_tables
 
 from flask_allmine_liveactivity import MemoryStorage, MongoStorage, SQLStorage
 from flask_allmine_liveactivity.storage.base import Storage
-from flask_allmine_liveactivity.storage.sql import events, sessions
 
 Opener = Callable[[], AbstractContextManager[Storage]]
 
@@ -30,10 +30,9 @@ def sql(uri: str) -> Iterator[Opener]:
 
     @contextlib.contextmanager
     def empty() -> Iterator[Storage]:
-        with engine.begin() as connection:
-            connection.execute(delete(sessions))
-            connection.execute(delete(events))
+        empty_tables(engine)
         yield SQLStorage(engine)
+        check_who_waits(engine)
 
     try:
         yield empty

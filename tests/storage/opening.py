@@ -5,12 +5,13 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
-from sqlalchemy import Engine, delete
+from sqlalchemy import ColumnElement, Connection, Engine, Table, create_engine, delete, select
 
 from flask_allmine_liveactivity import parts
+from flask_allmine_liveactivity.model import SessionStatus
 from flask_allmine_liveactivity.settings import Settings
 from flask_allmine_liveactivity.storage.base import Storage
-from flask_allmine_liveactivity.storage.sql import events, sessions
+from flask_allmine_liveactivity.storage.sql import events, sessions, waiting
 
 
 def open_storage(uri: str, **options: Any) -> Storage:
@@ -22,5 +23,31 @@ def open_storage(uri: str, **options: Any) -> Storage:
 def empty_tables(engine: Engine) -> None:
     """Leave the tables, and nothing in them."""
     with engine.begin() as connection:
-        connection.execute(delete(sessions))
-        connection.execute(delete(events))
+        for table in (waiting, sessions, events):
+            connection.execute(delete(table))
+
+
+def check_who_waits(engine: Engine) -> None:
+    """There is one waiting row for each active session, it says the same, and there is no other."""
+    with engine.connect() as connection:
+        assert _here_and_there(connection, waiting) == _here_and_there(
+            connection, sessions, sessions.c.status == SessionStatus.ACTIVE.value
+        )
+
+
+def check_who_waits_at(uri: str) -> None:
+    """The same by URI; MongoDB has the claim in the session itself."""
+    if uri.startswith("mongodb"):
+        return
+    engine = create_engine(uri)
+    try:
+        check_who_waits(engine)
+    finally:
+        engine.dispose()
+
+
+def _here_and_there(
+    connection: Connection, table: Table, *among: ColumnElement[bool]
+) -> set[tuple[Any, ...]]:
+    columns = [table.c[name] for name in ("session_id", "stream_id", "delivered", "due_at")]
+    return {tuple(row) for row in connection.execute(select(*columns).where(*among))}

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, create_engine
 
 from flask_allmine_liveactivity.storage.base import Storage
 from flask_allmine_liveactivity.testing import StorageContract
-from storage.opening import empty_tables, open_storage
+from storage.opening import check_who_waits, empty_tables, open_storage
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +28,10 @@ def opened(postgresql_uri: str) -> Iterator[Storage]:
 
 
 @pytest.fixture
-def storage(opened: Storage, engine: Engine) -> Storage:
+def storage(opened: Storage, engine: Engine) -> Iterator[Storage]:
     empty_tables(engine)
-    return opened
+    yield opened
+    check_who_waits(engine)
 
 
 class TestPostgreSQL(StorageContract):

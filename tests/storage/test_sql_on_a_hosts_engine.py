@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +15,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, event, text
 
 from flask_allmine_liveactivity.errors import ConfigurationError, StorageUnavailable
-from flask_allmine_liveactivity.model import SessionStatus
+from flask_allmine_liveactivity.model import Session, SessionStatus
 from flask_allmine_liveactivity.storage.base import Outcome, Resolution
 from flask_allmine_liveactivity.storage.sql import SQLStorage
 from flask_allmine_liveactivity.testing.storage_contract.actors import (
@@ -281,16 +284,30 @@ def test_a_session_that_is_registered_again_meanwhile_makes_no_room(
     ended = keep(storage, user_id="meanwhile", status=SessionStatus.ENDED)
     lives = replace(ended, status=SessionStatus.ACTIVE)
 
-    @event.listens_for(engine, "before_cursor_execute")
-    def register_again(_connection: Any, _cursor: Any, statement: str, *_: object) -> None:
-        if statement.startswith("DELETE"):
-            phone.register(lives, lambda met: Resolution(outcome=Outcome.STORED, write=lives))
+    asked = threading.Event()
+    made: list[Future[int]] = []
 
-    assert storage.make_room("meanwhile", 1, NOW) == 0
+    @event.listens_for(engine, "before_cursor_execute")
+    def ask(_connection: Any, _cursor: Any, statement: str, *_: object) -> None:
+        if "FOR UPDATE" in statement:
+            asked.set()
+
+    with ThreadPoolExecutor(1) as host:
+
+        def register_again(met: Sequence[Session]) -> Resolution:
+            if met:
+                # The row is locked: whoever makes room waits for what becomes of it.
+                made.append(host.submit(storage.make_room, "meanwhile", 1, NOW))
+                assert asked.wait(10)
+                time.sleep(0.2)
+            return Resolution(outcome=Outcome.STORED, write=lives)
+
+        phone.register(lives, register_again)
+        assert [future.result(10) for future in made] == [0]
     assert found(storage, ended) == lives
 
 
-def test_most_registrations_are_decided_by_one_statement(engine: Engine) -> None:
+def test_most_registrations_are_decided_without_a_read(engine: Engine) -> None:
     storage = SQLStorage(engine)
     storage.prepare()
     statements: list[str] = []
@@ -300,7 +317,8 @@ def test_most_registrations_are_decided_by_one_statement(engine: Engine) -> None
         statements.append(statement.split()[0])
 
     keep(storage)
-    assert [word for word in statements if word not in ("BEGIN", "COMMIT")] == ["INSERT"]
+    inserts = ["WITH"] if engine.dialect.name == "postgresql" else ["INSERT", "INSERT"]
+    assert [word for word in statements if word not in ("BEGIN", "COMMIT")] == inserts
 
 
 def test_a_database_that_was_never_tried_is_refused() -> None:

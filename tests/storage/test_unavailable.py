@@ -15,6 +15,7 @@ from sqlalchemy import create_engine, text
 from flask_allmine_liveactivity.errors import StorageUnavailable
 from flask_allmine_liveactivity.model import NEVER, Session, StreamEvent, next_event
 from flask_allmine_liveactivity.storage.base import Outcome, Resolution, Storage
+from flask_allmine_liveactivity.storage.sql import metadata
 from flask_allmine_liveactivity.testing.storage_contract.records import (
     NOW,
     STREAM,
@@ -117,8 +118,8 @@ def test_every_call_says_that_somebody_has_dropped_the_tables(
 def drop_tables(uri: str) -> None:
     engine = create_engine(uri)
     with engine.begin() as connection:
-        connection.execute(text("DROP TABLE live_activity_sessions"))
-        connection.execute(text("DROP TABLE live_activity_events"))
+        for table in metadata.tables:
+            connection.execute(text(f"DROP TABLE {table}"))
     engine.dispose()
 
 

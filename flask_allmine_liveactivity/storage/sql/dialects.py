@@ -16,7 +16,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    Row,
     Select,
     Text,
     any_,
@@ -32,9 +31,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
+from flask_allmine_liveactivity.model import Session
 from flask_allmine_liveactivity.storage.sql import patience
-from flask_allmine_liveactivity.storage.sql.tables import metadata, sessions
+from flask_allmine_liveactivity.storage.sql.rows import session_row
+from flask_allmine_liveactivity.storage.sql.tables import metadata, sessions, waiting
 from flask_allmine_liveactivity.storage.sql.turns import Turns
+from flask_allmine_liveactivity.storage.sql.waiting import enter, waiting_row
 
 # How long SQLite waits for another writer, in seconds.
 SQLITE_BUSY_TIMEOUT = 15.0
@@ -104,12 +106,32 @@ class Database:
         connection.execute(text("SELECT pg_advisory_xact_lock(7413269204511)"))
         metadata.create_all(connection)
 
-    def insert_unless_taken(self, connection: Connection, row: Mapping[str, Any]) -> bool:
+    def insert_unless_taken(self, connection: Connection, session: Session) -> bool:
         """Insert a session, or learn that one of its unique values is taken."""
-        # RETURNING says it; the row count of an INSERT is -1 on PostgreSQL.
-        statement = postgresql.insert(sessions).on_conflict_do_nothing()
-        inserted = connection.execute(statement.returning(sessions.c.session_id), row)
-        return inserted.first() is not None
+        # One statement, so that the server never waits for us while it holds locks. RETURNING
+        # says whether; the row count of an INSERT is -1 on PostgreSQL.
+        new = (
+            postgresql.insert(sessions)
+            .values(session_row(session))
+            .on_conflict_do_nothing()
+            .returning(sessions.c.session_id)
+            .cte("new")
+        )
+        inserted = select(new.c.session_id)
+        if row := waiting_row(session):
+            values = [literal(row[column.name], column.type) for column in waiting.c]
+            entered = insert(waiting).from_select(
+                waiting.c.keys(), select(*values).select_from(new)
+            )
+            inserted = inserted.add_cte(entered.cte("entered"))
+        return connection.execute(inserted).first() is not None
+
+    def update_sessions(
+        self, connection: Connection, where: ColumnElement[bool], values: Mapping[str, Any]
+    ) -> Sequence[str]:
+        """Update sessions, and return the ids of those that were."""
+        statement = update(sessions).where(where).values(values)
+        return connection.scalars(statement.returning(sessions.c.session_id)).all()
 
     def among(self, column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
         """That `column` is one of many `values`, passed as one text: a thousand parameters, or an
@@ -118,15 +140,16 @@ class Database:
         return column == any_(func.array(select(one_by_one).scalar_subquery()))
 
     def claim(
-        self, connection: Connection, pending: Select[Any], taken: Mapping[str, Any]
-    ) -> Sequence[Row[*tuple[Any, ...]]]:
-        """Update the rows that `pending` selects the ids of, and return them as they became."""
+        self, connection: Connection, claimable: Select[Any], taken: Mapping[str, Any]
+    ) -> Sequence[str]:
+        """Update the waiting rows that `claimable` selects, without waiting for locked ones, and
+        return the ids of those that were."""
         # By their place in the table, where they are locked already: their ids would be looked up.
         place: ColumnElement[Any] = literal_column("ctid")
-        chosen: Select[Any] = pending.with_only_columns(place, maintain_column_froms=True)
+        chosen: Select[Any] = claimable.with_only_columns(place, maintain_column_froms=True)
         locked = func.array(chosen.with_for_update(skip_locked=True).scalar_subquery())
-        statement = update(sessions).where(place == any_(locked)).values(taken)
-        return connection.execute(statement.returning(sessions)).all()
+        statement = update(waiting).where(place == any_(locked)).values(taken)
+        return connection.scalars(statement.returning(waiting.c.session_id)).all()
 
 
 class SQLite(Database):
@@ -190,29 +213,28 @@ class SQLite(Database):
     def create_tables(self, connection: Connection) -> None:
         metadata.create_all(connection)
 
-    def insert_unless_taken(self, connection: Connection, row: Mapping[str, Any]) -> bool:
+    def insert_unless_taken(self, connection: Connection, session: Session) -> bool:
         statement = sqlite.insert(sessions).on_conflict_do_nothing()
-        inserted = connection.execute(statement.returning(sessions.c.session_id), row)
-        return inserted.first() is not None
+        inserted = connection.execute(
+            statement.returning(sessions.c.session_id), session_row(session)
+        ).first()
+        if inserted is not None:
+            enter(connection, session)
+        return inserted is not None
 
     def among(self, column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
         one_by_one = func.json_each(json.dumps(values)).table_valued("value")
         return column.in_(select(one_by_one.c.value))
 
     def claim(
-        self, connection: Connection, pending: Select[Any], taken: Mapping[str, Any]
-    ) -> Sequence[Row[*tuple[Any, ...]]]:
+        self, connection: Connection, claimable: Select[Any], taken: Mapping[str, Any]
+    ) -> Sequence[str]:
         # By rowid, which is where the rows are: their ids would be looked up in one more index.
-        chosen: Select[Any] = pending.with_only_columns(
+        chosen: Select[Any] = claimable.with_only_columns(
             literal_column("rowid"), maintain_column_froms=True
         )
-        statement = (
-            update(sessions)
-            .where(literal_column("rowid").in_(chosen))
-            .values(taken)
-            .returning(sessions)
-        )
-        return connection.execute(statement).all()
+        statement = update(waiting).where(literal_column("rowid").in_(chosen)).values(taken)
+        return connection.scalars(statement.returning(waiting.c.session_id)).all()
 
 
 class MariaDB(Database):
@@ -241,29 +263,39 @@ class MariaDB(Database):
         finally:
             connection.execute(text("DO RELEASE_LOCK(:name)"), {"name": name})
 
-    def insert_unless_taken(self, connection: Connection, row: Mapping[str, Any]) -> bool:
+    def insert_unless_taken(self, connection: Connection, session: Session) -> bool:
         # Neither IGNORE, which swallows other errors too, nor ON DUPLICATE KEY UPDATE, which
         # fires on any unique key and would give one user's row to another.
         try:
-            connection.execute(insert(sessions), row)
+            connection.execute(insert(sessions), session_row(session))
         except IntegrityError as error:
             if _mysql_code(error) != self._DUPLICATE:
                 raise
             return False
+        enter(connection, session)
         return True
+
+    def update_sessions(
+        self, connection: Connection, where: ColumnElement[bool], values: Mapping[str, Any]
+    ) -> Sequence[str]:
+        chosen = select(sessions.c.session_id).where(where).with_for_update()
+        ids = connection.scalars(chosen).all()
+        if ids:
+            connection.execute(
+                update(sessions).where(sessions.c.session_id.in_(ids)).values(values)
+            )
+        return ids
 
     def among(self, column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
         return column.in_(values)
 
     def claim(
-        self, connection: Connection, pending: Select[Any], taken: Mapping[str, Any]
-    ) -> Sequence[Row[*tuple[Any, ...]]]:
-        chosen = pending.with_for_update(skip_locked=True)
-        ids = connection.scalars(chosen).all()
-        if not ids:
-            return []
-        connection.execute(update(sessions).where(sessions.c.session_id.in_(ids)).values(taken))
-        return connection.execute(select(sessions).where(sessions.c.session_id.in_(ids))).all()
+        self, connection: Connection, claimable: Select[Any], taken: Mapping[str, Any]
+    ) -> Sequence[str]:
+        ids = connection.scalars(claimable.with_for_update(skip_locked=True)).all()
+        if ids:
+            connection.execute(update(waiting).where(waiting.c.session_id.in_(ids)).values(taken))
+        return ids
 
 
 def _mysql_code(error: DBAPIError) -> int | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Select,
     and_,
     delete,
     func,
@@ -26,15 +27,14 @@ from flask_allmine_liveactivity.model import (
     StreamState,
 )
 from flask_allmine_liveactivity.storage.base import Resolution, as_row, changed_fields
-from flask_allmine_liveactivity.storage.sql.tables import events, sessions
+from flask_allmine_liveactivity.storage.sql.tables import events, sessions, waiting
+from flask_allmine_liveactivity.storage.sql.waiting import Among, enter, leave, waiting_row
 
 T = TypeVar("T")
 
 _STATUS = sessions.c.keys().index("status")
 _STATUSES = {status.value: status for status in SessionStatus}
-
-ACTIVE = sessions.c.status == SessionStatus.ACTIVE.value
-NOT_LEASED = sessions.c.leased_until == 0.0
+_UNCLAIMED = (None, 0.0)
 
 
 def of_event(stream_id: str) -> ColumnElement[bool]:
@@ -45,13 +45,17 @@ def the_event(stream_id: str) -> Any:
     return select(events).where(of_event(stream_id))
 
 
-def untold(stream_id: str, revision: int) -> tuple[ColumnElement[bool], ...]:
-    return sessions.c.stream_id == stream_id, ACTIVE, sessions.c.delivered < revision
+def with_claims() -> Select[Any]:
+    """Sessions, column by column as ``session_of`` takes them."""
+    leased_until = func.coalesce(waiting.c.leased_until, 0.0)
+    return select(*sessions.c, waiting.c.claim_id, leased_until).outerjoin_from(
+        sessions, waiting, waiting.c.session_id == sessions.c.session_id
+    )
 
 
-def met_by(session: Session) -> Any:
-    """The rows that a registration meets, locked, in one order so that two do not deadlock."""
-    return (
+def lock_those_met_by(connection: Connection, session: Session) -> list[Session]:
+    """The sessions that a registration meets, locked, in one order so that two do not deadlock."""
+    rows = connection.execute(
         select(sessions)
         .where(
             or_(
@@ -62,7 +66,17 @@ def met_by(session: Session) -> Any:
         )
         .order_by(sessions.c.session_id)
         .with_for_update()
-    )
+    ).all()
+    # Asked afterwards: claims lock no session, and one that came in between is seen here.
+    claims = {
+        claim.session_id: (claim.claim_id, claim.leased_until)
+        for claim in connection.execute(
+            select(waiting)
+            .where(waiting.c.session_id.in_([row.session_id for row in rows]))
+            .with_for_update()
+        )
+    }
+    return [session_of((*row, *claims.get(row.session_id, _UNCLAIMED))) for row in rows]
 
 
 def write_resolution(
@@ -70,6 +84,7 @@ def write_resolution(
 ) -> None:
     if resolution.delete:
         connection.execute(delete(sessions).where(sessions.c.session_id.in_(resolution.delete)))
+        leave(connection, waiting.c.session_id.in_(resolution.delete))
     if resolution.yield_hold:
         connection.execute(
             update(sessions)
@@ -81,11 +96,25 @@ def write_resolution(
         return
     before = next((other for other in met if other.session_id == row.session_id), None)
     if before is None:
-        connection.execute(insert(sessions), as_row(row))
-    elif changes := changed_fields(before, row):
+        connection.execute(insert(sessions), session_row(row))
+        enter(connection, row)
+        return
+    if changes := sessions_own(changed_fields(before, row)):
         connection.execute(
             update(sessions).where(sessions.c.session_id == row.session_id).values(changes)
         )
+    if waiting_row(before) != waiting_row(row):
+        leave(connection, waiting.c.session_id == row.session_id)
+        enter(connection, row)
+
+
+def session_row(session: Session) -> dict[str, Any]:
+    return sessions_own(as_row(session))
+
+
+def sessions_own(values: dict[str, Any]) -> dict[str, Any]:
+    """Without the claim, which stands with those who wait."""
+    return {name: value for name, value in values.items() if name in sessions.c}
 
 
 def not_by_index(column: ColumnElement[T]) -> ColumnElement[T]:
@@ -94,35 +123,41 @@ def not_by_index(column: ColumnElement[T]) -> ColumnElement[T]:
     return func.coalesce(column, column)
 
 
-Among = Callable[[ColumnElement[str], Sequence[str]], ColumnElement[bool]]
-
-
-def still_the_same(
+def with_these_tokens(
     settlement: Settlement, group: Sequence[Session], among: Among
 ) -> ColumnElement[bool]:
-    """Where a settlement counts, for a group of sessions that become the same.
+    """Where a settlement counts whoever holds the lease, for a group that becomes the same."""
+    return and_(
+        among(sessions.c.token, [session.token for session in group]),
+        not_by_index(sessions.c.stream_id) == settlement.session.stream_id,
+        *_not_seen_since(settlement),
+    )
 
-    `among` says in the database's manner that a column is one of many values.
-    """
-    if settlement.whoever_holds_the_lease:
-        same = and_(
-            among(sessions.c.token, [session.token for session in group]),
-            not_by_index(sessions.c.stream_id) == settlement.session.stream_id,
-        )
-    else:
-        same = and_(
+
+def still_claimed(settlement: Settlement, group: Sequence[Session], among: Among) -> Select[Any]:
+    """The ids of those in a group that are still in our hands."""
+    return (
+        select(sessions.c.session_id)
+        .join(waiting, waiting.c.session_id == sessions.c.session_id)
+        .where(
             among(sessions.c.session_id, [session.session_id for session in group]),
-            sessions.c.claim_id == settlement.session.claim_id,
+            waiting.c.claim_id == settlement.session.claim_id,
+            *_not_seen_since(settlement),
         )
+        .with_for_update()
+    )
+
+
+def _not_seen_since(settlement: Settlement) -> list[ColumnElement[bool]]:
     if settlement.not_seen_after is None:
-        return same
-    return and_(same, sessions.c.token_seen_at <= settlement.not_seen_after)
+        return []
+    return [sessions.c.token_seen_at <= settlement.not_seen_after]
 
 
-def session_of(row: Row[*tuple[Any, ...]]) -> Session:
+def session_of(row: Sequence[Any]) -> Session:
     # By position, since one is made for each push: the columns are the fields, in their order.
     values = list(row)
-    values[_STATUS] = _STATUSES[row[_STATUS]]
+    values[_STATUS] = _STATUSES[values[_STATUS]]
     return Session(*values)
 
 

@@ -1,18 +1,22 @@
-"""Sessions and events in two SQL tables."""
+"""Sessions, who of them waits, and events: three SQL tables."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Engine,
+    Select,
     and_,
     case,
     delete,
     func,
     insert,
+    literal,
     not_,
     or_,
     select,
@@ -41,20 +45,29 @@ from flask_allmine_liveactivity.storage.base import (
     settled_fields,
 )
 from flask_allmine_liveactivity.storage.sql.rows import (
-    ACTIVE,
-    NOT_LEASED,
     event_of,
-    met_by,
+    lock_those_met_by,
     not_by_index,
     of_event,
     session_of,
-    still_the_same,
+    sessions_own,
+    still_claimed,
     the_event,
-    untold,
+    with_claims,
+    with_these_tokens,
     write_resolution,
 )
-from flask_allmine_liveactivity.storage.sql.tables import events, sessions
+from flask_allmine_liveactivity.storage.sql.tables import events, sessions, waiting
 from flask_allmine_liveactivity.storage.sql.transactions import Transactions
+from flask_allmine_liveactivity.storage.sql.waiting import (
+    ACTIVE,
+    NOT_LEASED,
+    claimable,
+    enter_whoever_is_missing,
+    leave,
+    untold,
+    wait_as_settled,
+)
 
 
 class SQLStorage(Storage):
@@ -88,11 +101,11 @@ class SQLStorage(Storage):
             # Most registrations meet nobody: a plain insert decides those.
             fresh = resolve([])
             if fresh.write is not None and self._database.insert_unless_taken(
-                connection, as_row(fresh.write)
+                connection, fresh.write
             ):
                 return fresh
             self._database.before_locking(connection)
-            met = [session_of(row) for row in connection.execute(met_by(session)).all()]
+            met = lock_those_met_by(connection, session)
             resolution = resolve(met)
             if resolution.outcome not in (Outcome.CONFLICT, Outcome.FULL):
                 write_resolution(connection, resolution, met)
@@ -115,14 +128,16 @@ class SQLStorage(Storage):
             .order_by(sessions.c.registered_at)
             .limit(rows)
         )
+        return self._write(partial(self._delete, chosen=oldest))
 
-        def work(connection: Connection) -> int:
-            ids = connection.scalars(oldest).all()
-            # Asked once more: a phone may have registered one of them again meanwhile.
-            statement = delete(sessions).where(sessions.c.session_id.in_(ids), *finished)
-            return connection.execute(statement).rowcount if ids else 0
-
-        return self._write(work)
+    def _delete(self, connection: Connection, chosen: Select[Any]) -> int:
+        self._database.before_locking(connection)
+        ids = connection.scalars(chosen.with_for_update()).all()
+        if ids:
+            among = self._database.among
+            connection.execute(delete(sessions).where(among(sessions.c.session_id, ids)))
+            leave(connection, among(waiting.c.session_id, ids))
+        return len(ids)
 
     # --- events ------------------------------------------------------------------------------
 
@@ -245,25 +260,30 @@ class SQLStorage(Storage):
         now: float,
         leased_until: float,
     ) -> list[Session]:
-        pending = (
-            select(sessions.c.session_id)
-            .where(
-                *untold(stream_id, revision),
-                sessions.c.due_at <= now,
-                sessions.c.leased_until <= now,
-            )
-            .order_by(sessions.c.due_at)
-        )
         taken = {"claim_id": claim_id, "leased_until": leased_until}
+        wanted = claimable(stream_id, revision, now)
         claimed: list[Session] = []
         while len(claimed) < limit:
             portion = min(limit - len(claimed), self._database.at_once)
-            work = partial(self._database.claim, pending=pending.limit(portion), taken=taken)
-            rows = self._write(work, durable=False)
-            claimed += map(session_of, rows)
-            if len(rows) < portion:
+            work = partial(self._claim, wanted=wanted.limit(portion), taken=taken)
+            sessions_of_it = self._write(work, durable=False)
+            claimed += sessions_of_it
+            if len(sessions_of_it) < portion:
                 break
         return claimed
+
+    def _claim(
+        self, connection: Connection, wanted: Select[Any], taken: Mapping[str, Any]
+    ) -> list[Session]:
+        ids = self._database.claim(connection, wanted, taken)
+        if not ids:
+            return []
+        # Only now: a token that changed before the claim is read as it has become, and one that
+        # changes after it takes the claim away.
+        claim = [literal(taken["claim_id"]), literal(taken["leased_until"])]
+        of_these = self._database.among(sessions.c.session_id, ids)
+        rows = connection.execute(select(*sessions.c, *claim).where(of_these))
+        return [session_of(row) for row in rows]
 
     def settle(self, settlements: Sequence[Settlement]) -> int:
         at_once = self._database.at_once
@@ -275,22 +295,35 @@ class SQLStorage(Storage):
     def _settle(self, settlements: Sequence[Settlement]) -> int:
         def work(connection: Connection) -> int:
             return sum(
-                connection.execute(
-                    update(sessions)
-                    .where(still_the_same(settlement, group, self._database.among))
-                    .values(settled_fields(settlement))
-                ).rowcount
+                self._settle_group(connection, settlement, group)
                 for settlement, group in grouped(settlements)
             )
 
         return self._write(work, durable=False)
 
+    def _settle_group(
+        self, connection: Connection, settlement: Settlement, group: Sequence[Session]
+    ) -> int:
+        among = self._database.among
+        if settlement.whoever_holds_the_lease:
+            counts = with_these_tokens(settlement, group, among)
+        else:
+            ours = connection.scalars(still_claimed(settlement, group, among)).all()
+            if not ours:
+                return 0
+            counts = among(sessions.c.session_id, ours)
+        values = sessions_own(settled_fields(settlement))
+        ids = self._database.update_sessions(connection, counts, values)
+        if ids:
+            wait_as_settled(connection, settlement, ids, among)
+        return len(ids)
+
     def next_due(self, stream_id: str, revision: int) -> float | None:
         pending = untold(stream_id, revision)
         by_due_at = (
-            select(sessions.c.due_at, sessions.c.leased_until)
+            select(waiting.c.due_at, waiting.c.leased_until)
             .where(*pending)
-            .order_by(sessions.c.due_at)
+            .order_by(waiting.c.due_at)
             .limit(1)
         )
         first = self._read(by_due_at)
@@ -298,18 +331,17 @@ class SQLStorage(Storage):
             return float(first[0].due_at) if first else None
         # Those before the first free one are all in somebody's hands: they are few.
         free = self._read(by_due_at.where(NOT_LEASED))
-        leased = select(func.min(sessions.c.leased_until)).where(*pending, not_(NOT_LEASED))
+        leased = select(func.min(waiting.c.leased_until)).where(*pending, not_(NOT_LEASED))
         if free:
-            leased = leased.where(sessions.c.due_at < free[0].due_at)
+            leased = leased.where(waiting.c.due_at < free[0].due_at)
         times = [row[0] for row in (*free, *self._read(leased)) if row[0] is not None]
         return float(min(times)) if times else None
 
     # --- what people ask for -----------------------------------------------------------------
 
     def revive(self, stream_id: str | None, now: float) -> dict[str, int]:
-        dead = [sessions.c.status == SessionStatus.DEAD.value, sessions.c.expires_at > now]
-        if stream_id is not None:
-            dead.append(sessions.c.stream_id == stream_id)
+        among = [] if stream_id is None else [sessions.c.stream_id == stream_id]
+        dead = [sessions.c.status == SessionStatus.DEAD.value, sessions.c.expires_at > now, *among]
         counted = select(sessions.c.stream_id, func.count()).where(*dead)
         revived = update(sessions).where(*dead).values(revived_fields(now))
 
@@ -317,6 +349,7 @@ class SQLStorage(Storage):
             self._database.before_locking(connection)
             rows = connection.execute(counted.group_by(sessions.c.stream_id)).all()
             connection.execute(revived)
+            enter_whoever_is_missing(connection, *among)
             return {row[0]: row[1] for row in rows}
 
         return self._write(work)
@@ -349,16 +382,21 @@ class SQLStorage(Storage):
         return self._write(work)
 
     def purge(self, before: float) -> int:
-        over = delete(sessions).where(
-            or_(
-                sessions.c.expires_at < before,
-                and_(
-                    sessions.c.user_id.is_(None),
-                    sessions.c.status != SessionStatus.ACTIVE.value,
-                ),
-            )
-        )
-        return self._change(over) + self._change(delete(events).where(events.c.expires_at < before))
+        expired = sessions.c.expires_at < before
+        ownerless = and_(sessions.c.user_id.is_(None), not_(ACTIVE))
+        gone = sum(map(self._purge, (expired, ownerless)))
+        return gone + self._change(delete(events).where(events.c.expires_at < before))
+
+    def _purge(self, over: ColumnElement[bool]) -> int:
+        # In portions, between which phones register.
+        portion = self._database.at_once
+        chosen = select(sessions.c.session_id).where(over).limit(portion)
+        gone = 0
+        while True:
+            deleted = self._write(partial(self._delete, chosen=chosen), durable=False)
+            gone += deleted
+            if deleted < portion:
+                return gone
 
     def counts(self, now: float, stream_id: str | None = None) -> Counts:
         # One pass over the index, where grouping would sort a whole audience.
@@ -412,7 +450,7 @@ class SQLStorage(Storage):
         user_id: str | None = None,
         status: SessionStatus | None = None,
     ) -> list[Session]:
-        statement = select(sessions).where(sessions.c.session_id > after)
+        statement = with_claims().where(sessions.c.session_id > after)
         if stream_id is not None:
             statement = statement.where(sessions.c.stream_id == stream_id)
         if user_id is not None:

@@ -48,9 +48,12 @@ class Registering:
             attempts=7,
             rejections=2,
             due_at=NOW + 1.5,
-            claim_id="f" * 32,
             reason="Unregistered",
         )
+        assert everything(storage) == [session]
+
+    def test_a_claimed_session_comes_back_with_its_claim(self, storage: Storage) -> None:
+        session = keep(storage, claim_id="f" * 32, leased_until=NOW + 60.5, reason="Shutdown")
         assert everything(storage) == [session]
 
     def test_a_session_without_an_owner_comes_back_without_one(self, storage: Storage) -> None:

@@ -15,6 +15,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
+from flask_allmine_liveactivity.storage.sql import metadata
+
 
 @dataclass
 class Statement:
@@ -97,7 +99,7 @@ class PostgreSQLMeter(SQLMeter):
 
     def gather_statistics(self) -> None:
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            for table in ("live_activity_sessions", "live_activity_events"):
+            for table in metadata.tables:
                 connection.exec_driver_sql(f"VACUUM (ANALYZE) {table}")
 
 
@@ -181,14 +183,15 @@ class MariaDBMeter(_ByCursor):
 
     def gather_statistics(self) -> None:
         with self.engine.begin() as connection:
-            for table in ("live_activity_sessions", "live_activity_events"):
+            for table in metadata.tables:
                 connection.exec_driver_sql(f"ANALYZE TABLE {table}")
 
     def clear_away(self) -> None:
         """Index entries of rows that have changed stay until the server's purge comes to them, and
-        it waits for every transaction on the server: here the table is built anew."""
+        it waits for every transaction on the server: here the tables are built anew."""
         with self.engine.begin() as connection:
-            connection.exec_driver_sql("ALTER TABLE live_activity_sessions FORCE")
+            for table in metadata.tables:
+                connection.exec_driver_sql(f"ALTER TABLE {table} FORCE")
 
 
 class SQLiteMeter(_ByCursor):

@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 
 from flask_allmine_liveactivity.storage.base import Storage
-from flask_allmine_liveactivity.storage.sql.tables import events, sessions
+from flask_allmine_liveactivity.storage.sql.tables import events, sessions, waiting
 from flask_allmine_liveactivity.testing.storage_contract.records import (
     HOUR,
     NOW,
@@ -86,7 +86,8 @@ def fill_huge(engine: Engine, population: Population) -> None:
     """One stream of nine tenths of all sessions."""
     with engine.begin() as connection:
         _copy_sessions(connection, HUGE, population.huge, population)
-        connection.execute(delete(sessions).where(sessions.c.stream_id == "seed"))
+        for table in (sessions, waiting):
+            connection.execute(delete(table).where(table.c.stream_id == "seed"))
 
 
 def _copy_sessions(connection: Connection, kind: str, count: int, population: Population) -> None:
@@ -100,7 +101,8 @@ def _copy_sessions(connection: Connection, kind: str, count: int, population: Po
         if kind == HUGE
         else literal("small-") + cast(number % population.streams, String(20))
     )
-    _copy(connection, sessions, sessions.c.session_id == "seed", told_apart, count)
+    for table in (sessions, waiting):
+        _copy(connection, table, table.c.session_id == "seed", told_apart, count)
 
 
 def _copy_events(

@@ -1,0 +1,93 @@
+"""The rows of those who wait to be told: one for each active session, kept beside it.
+
+Every change of a session's status, ``delivered`` or ``due_at`` changes its row here in the same
+transaction. The locks are taken in one order, the session's first: only a claim locks rows here
+alone, and it waits for none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    delete,
+    exists,
+    insert,
+    literal,
+    null,
+    select,
+    update,
+)
+
+from flask_allmine_liveactivity.model import Session, SessionStatus, Settlement
+from flask_allmine_liveactivity.storage.base import as_row
+from flask_allmine_liveactivity.storage.sql.tables import sessions, waiting
+
+Among = Callable[[ColumnElement[str], Sequence[str]], ColumnElement[bool]]
+"""Says in a database's manner that a column is one of many values."""
+
+ACTIVE = sessions.c.status == SessionStatus.ACTIVE.value
+NOT_LEASED = waiting.c.leased_until == 0.0
+
+
+def untold(stream_id: str, revision: int) -> tuple[ColumnElement[bool], ...]:
+    return waiting.c.stream_id == stream_id, waiting.c.delivered < revision
+
+
+def claimable(stream_id: str, revision: int, now: float) -> Select[Any]:
+    """The ids of those that can be claimed, the longest due first."""
+    return (
+        select(waiting.c.session_id)
+        .where(*untold(stream_id, revision), waiting.c.due_at <= now, waiting.c.leased_until <= now)
+        .order_by(waiting.c.due_at)
+    )
+
+
+def waiting_row(session: Session) -> dict[str, Any] | None:
+    """A session's row here; ``None`` where it waits for nothing."""
+    if session.status is not SessionStatus.ACTIVE:
+        return None
+    return {name: value for name, value in as_row(session).items() if name in waiting.c}
+
+
+def enter(connection: Connection, session: Session) -> None:
+    """Insert a session's row, if it waits."""
+    if row := waiting_row(session):
+        connection.execute(insert(waiting), row)
+
+
+def enter_whoever_is_missing(connection: Connection, *among: ColumnElement[bool]) -> None:
+    """Insert a row for each session that became active and has none."""
+    has_one = exists().where(waiting.c.session_id == sessions.c.session_id)
+    found = select(
+        *(sessions.c[name] for name in ("session_id", "stream_id", "delivered", "due_at")),
+        null(),
+        literal(0.0),
+    )
+    connection.execute(
+        insert(waiting).from_select(waiting.c.keys(), found.where(ACTIVE, ~has_one, *among))
+    )
+
+
+def leave(connection: Connection, among: ColumnElement[bool]) -> None:
+    connection.execute(delete(waiting).where(among))
+
+
+def wait_as_settled(
+    connection: Connection, settlement: Settlement, ids: Sequence[str], among: Among
+) -> None:
+    """Write what a settlement makes of those with these ids."""
+    here = among(waiting.c.session_id, ids)
+    if settlement.status is not SessionStatus.ACTIVE:
+        leave(connection, here)
+        return
+    wait_on = update(waiting).values(
+        delivered=settlement.delivered, due_at=settlement.due_at, claim_id=None, leased_until=0.0
+    )
+    if connection.execute(wait_on.where(here)).rowcount < len(ids):
+        # Somebody else had settled them for good.
+        enter_whoever_is_missing(connection, among(sessions.c.session_id, ids))
