@@ -431,13 +431,13 @@ class SQLStorage(Storage):
             dead = dead.where(sessions.c.stream_id == stream_id)
             pending = pending.where(sessions.c.stream_id == stream_id)
         totals = dict(zip(SessionStatus, map(int, self._read(by_status)[0]), strict=True))
-        waiting = self._read(pending)
+        behind = self._read(pending)
         return Counts(
             active=totals[SessionStatus.ACTIVE],
-            pending=sum(row[1] for row in waiting),
-            oldest_pending_since=min((float(row[2]) for row in waiting), default=None),
+            pending=sum(row[1] for row in behind),
+            oldest_pending_since=min((float(row[2]) for row in behind), default=None),
             ended=totals[SessionStatus.ENDED],
-            waiting={row[0]: row[1] for row in waiting if row[0]},
+            waiting={row[0]: row[1] for row in behind if row[0]},
             dead={row[0] or "": row[1] for row in self._read(dead)},
         )
 

@@ -96,7 +96,7 @@ sessions = Table(
     Index("live_activity_sessions_expiry", "expires_at"),
     # Nothing that a delivery changes is in an index, and there is room on each page for a second
     # version of its rows: so PostgreSQL leaves all six indexes as they are. With the status in
-    # one, to settle a session took it five to seven times as long.
+    # one, each settlement would be a new entry in all of them.
     postgresql_with={"fillfactor": 50},
 )
 
