@@ -9,6 +9,7 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -19,17 +20,20 @@ from sqlalchemy import (
     Select,
     Text,
     any_,
+    bindparam,
     cast,
     func,
     insert,
     literal,
     literal_column,
+    null,
     select,
     text,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.sql.dml import ReturningInsert
 
 from flask_allmine_liveactivity.model import Session
 from flask_allmine_liveactivity.storage.sql import patience
@@ -108,23 +112,9 @@ class Database:
 
     def insert_unless_taken(self, connection: Connection, session: Session) -> bool:
         """Insert a session, or learn that one of its unique values is taken."""
-        # One statement, so that the server never waits for us while it holds locks. RETURNING
-        # says whether; the row count of an INSERT is -1 on PostgreSQL.
-        new = (
-            postgresql.insert(sessions)
-            .values(session_row(session))
-            .on_conflict_do_nothing()
-            .returning(sessions.c.session_id)
-            .cte("new")
-        )
-        inserted = select(new.c.session_id)
-        if row := waiting_row(session):
-            values = [literal(row[column.name], column.type) for column in waiting.c]
-            entered = insert(waiting).from_select(
-                waiting.c.keys(), select(*values).select_from(new)
-            )
-            inserted = inserted.add_cte(entered.cte("entered"))
-        return connection.execute(inserted).first() is not None
+        statement = _insert_who_waits() if waiting_row(session) else _insert_who_does_not()
+        # RETURNING says whether; the row count of an INSERT is -1 on PostgreSQL.
+        return connection.execute(statement, session_row(session)).first() is not None
 
     def update_sessions(
         self, connection: Connection, where: ColumnElement[bool], values: Mapping[str, Any]
@@ -150,6 +140,22 @@ class Database:
         locked = func.array(chosen.with_for_update(skip_locked=True).scalar_subquery())
         statement = update(waiting).where(place == any_(locked)).values(taken)
         return connection.scalars(statement.returning(waiting.c.session_id)).all()
+
+
+@cache  # To build it anew for each registration takes longer than the server does.
+def _insert_who_waits() -> Select[Any]:
+    """Into both tables, in one statement: the server never waits for us while it holds locks."""
+    values = {column.name: bindparam(column.name, type_=column.type) for column in sessions.c}
+    new = _insert_who_does_not().values(values).cte("new")
+    whole = {**values, "claim_id": null(), "leased_until": literal(0.0)}
+    row = [whole[column.name] for column in waiting.c]
+    entered = insert(waiting).from_select(waiting.c.keys(), select(*row).select_from(new))
+    return select(new.c.session_id).add_cte(entered.cte("entered"))
+
+
+@cache
+def _insert_who_does_not() -> ReturningInsert[Any]:
+    return postgresql.insert(sessions).on_conflict_do_nothing().returning(sessions.c.session_id)
 
 
 class SQLite(Database):
@@ -214,10 +220,8 @@ class SQLite(Database):
         metadata.create_all(connection)
 
     def insert_unless_taken(self, connection: Connection, session: Session) -> bool:
-        statement = sqlite.insert(sessions).on_conflict_do_nothing()
-        inserted = connection.execute(
-            statement.returning(sessions.c.session_id), session_row(session)
-        ).first()
+        statement = _insert_on_sqlite()
+        inserted = connection.execute(statement, session_row(session)).first()
         if inserted is not None:
             enter(connection, session)
         return inserted is not None
@@ -235,6 +239,11 @@ class SQLite(Database):
         )
         statement = update(waiting).where(literal_column("rowid").in_(chosen)).values(taken)
         return connection.scalars(statement.returning(waiting.c.session_id)).all()
+
+
+@cache
+def _insert_on_sqlite() -> ReturningInsert[Any]:
+    return sqlite.insert(sessions).on_conflict_do_nothing().returning(sessions.c.session_id)
 
 
 class MariaDB(Database):

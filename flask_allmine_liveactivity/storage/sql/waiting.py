@@ -24,7 +24,6 @@ from sqlalchemy import (
 )
 
 from flask_allmine_liveactivity.model import Session, SessionStatus, Settlement
-from flask_allmine_liveactivity.storage.base import as_row
 from flask_allmine_liveactivity.storage.sql.tables import sessions, waiting
 
 Among = Callable[[ColumnElement[str], Sequence[str]], ColumnElement[bool]]
@@ -51,7 +50,7 @@ def waiting_row(session: Session) -> dict[str, Any] | None:
     """A session's row here; ``None`` where it waits for nothing."""
     if session.status is not SessionStatus.ACTIVE:
         return None
-    return {name: value for name, value in as_row(session).items() if name in waiting.c}
+    return {column.name: getattr(session, column.name) for column in waiting.c}
 
 
 def enter(connection: Connection, session: Session) -> None:
