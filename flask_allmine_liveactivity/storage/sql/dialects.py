@@ -26,7 +26,6 @@ from sqlalchemy import (
     insert,
     literal,
     literal_column,
-    null,
     select,
     text,
     update,
@@ -37,7 +36,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from flask_allmine_liveactivity.model import Session
 from flask_allmine_liveactivity.storage.sql import patience
-from flask_allmine_liveactivity.storage.sql.rows import session_row
+from flask_allmine_liveactivity.storage.sql.rows import session_row, sessions_own
 from flask_allmine_liveactivity.storage.sql.tables import metadata, sessions, waiting
 from flask_allmine_liveactivity.storage.sql.turns import Turns
 from flask_allmine_liveactivity.storage.sql.waiting import enter, waiting_row
@@ -112,9 +111,11 @@ class Database:
 
     def insert_unless_taken(self, connection: Connection, session: Session) -> bool:
         """Insert a session, or learn that one of its unique values is taken."""
-        statement = _insert_who_waits() if waiting_row(session) else _insert_who_does_not()
+        waits = waiting_row(session)
+        statement = _insert_who_waits() if waits else _insert_who_does_not()
+        row = {**session_row(session), **(waits or {})}
         # RETURNING says whether; the row count of an INSERT is -1 on PostgreSQL.
-        return connection.execute(statement, session_row(session)).first() is not None
+        return connection.execute(statement, row).first() is not None
 
     def update_sessions(
         self, connection: Connection, where: ColumnElement[bool], values: Mapping[str, Any]
@@ -145,10 +146,12 @@ class Database:
 @cache  # To build it anew for each registration takes longer than the server does.
 def _insert_who_waits() -> Select[Any]:
     """Into both tables, in one statement: the server never waits for us while it holds locks."""
-    values = {column.name: bindparam(column.name, type_=column.type) for column in sessions.c}
-    new = _insert_who_does_not().values(values).cte("new")
-    whole = {**values, "claim_id": null(), "leased_until": literal(0.0)}
-    row = [whole[column.name] for column in waiting.c]
+    values = {
+        column.name: bindparam(column.name, type_=column.type)
+        for column in (*sessions.c, *waiting.c)
+    }
+    new = _insert_who_does_not().values(sessions_own(values)).cte("new")
+    row = [values[column.name] for column in waiting.c]
     entered = insert(waiting).from_select(waiting.c.keys(), select(*row).select_from(new))
     return select(new.c.session_id).add_cte(entered.cte("entered"))
 
