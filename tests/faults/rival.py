@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, Engine, create_engine, select, text
 from sqlalchemy.exc import DBAPIError
 
-from flask_allmine_liveactivity.storage.sql import events, sessions
+from flask_allmine_liveactivity.storage.sql import events, sessions, waiting
 
 from .audience import STREAM, until
 
@@ -77,8 +77,8 @@ class Rival:
     def holding_rows_and_event(self, rows: int) -> Iterator[None]:
         """Lock so many of the rows at work, as many that are still to come, and the event."""
         with self._engine.begin() as connection:
-            to_come = select(sessions.c.session_id).where(
-                sessions.c.stream_id == STREAM, sessions.c.claim_id.is_(None)
+            to_come = select(waiting.c.session_id).where(
+                waiting.c.stream_id == STREAM, waiting.c.claim_id.is_(None)
             )
             ids = [
                 *self._at_work(connection)[:rows],
@@ -91,14 +91,17 @@ class Rival:
 
     def _at_work(self, connection: Connection) -> list[str]:
         """In the order in which a settlement comes to them."""
-        claimed = select(sessions.c.session_id).where(
-            sessions.c.stream_id == STREAM, sessions.c.claim_id.is_not(None)
+        claimed = (
+            select(sessions.c.session_id)
+            .join(waiting, waiting.c.session_id == sessions.c.session_id)
+            .where(sessions.c.stream_id == STREAM, waiting.c.claim_id.is_not(None))
         )
         return list(connection.scalars(claimed.order_by(sessions.c.token)).all())
 
     def _lock(self, connection: Connection, ids: list[str]) -> None:
-        statement = select(sessions.c.session_id).where(sessions.c.session_id.in_(ids))
-        connection.execute(statement.with_for_update()).all()
+        for table in (sessions, waiting):
+            statement = select(table.c.session_id).where(table.c.session_id.in_(ids))
+            connection.execute(statement.with_for_update()).all()
 
     def _somebody_waits(self) -> bool:
         with self._engine.connect() as other:

@@ -136,10 +136,13 @@ def with_these_tokens(
 
 def still_claimed(settlement: Settlement, group: Sequence[Session], among: Among) -> Select[Any]:
     """The ids of those in a group that are still in our hands."""
+    # Two tables and a condition, since SQLAlchemy's ``join()`` compiles code when it is first
+    # called: here that is on the way out of an interrupted process, whose exit status CPython
+    # would then make 1 instead of SIGINT's.
     return (
         select(sessions.c.session_id)
-        .join(waiting, waiting.c.session_id == sessions.c.session_id)
         .where(
+            waiting.c.session_id == sessions.c.session_id,
             among(sessions.c.session_id, [session.session_id for session in group]),
             waiting.c.claim_id == settlement.session.claim_id,
             *_not_seen_since(settlement),
