@@ -21,3 +21,6 @@ def story(request: pytest.FixtureRequest) -> Iterator[Story]:
 
 class TestPostgreSQL(NoStepReadsAnAudience):
     """Nothing more."""
+
+    rows_for_each = 7
+    """A settled one is found and changed in two tables; Memoize and bitmaps count a row again."""
