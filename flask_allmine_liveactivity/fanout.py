@@ -15,7 +15,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from flask_allmine_liveactivity.errands import Errands
@@ -68,11 +68,18 @@ class _Stream:
 
 @dataclass(slots=True)
 class _Batch:
-    """What one claim has brought."""
+    """What one claim has brought.
+
+    A session is known by its claim too: a token that has changed, or a clock that is set ahead,
+    brings us one again while its last push is under way.
+    """
 
     stream: _Stream
     event: StreamEvent
     """As it was read before: only what was touched by then has surely been seen."""
+    revision: int
+    """What is pushed; it may have risen since they were claimed."""
+    claim_id: str
     limit: int
     sessions: list[Session]
     now: float
@@ -81,16 +88,8 @@ class _Batch:
     seconds: float
     read: bool = False
     """Whether the event was read just before it was claimed, and not only when it was due."""
-
-
-@dataclass(slots=True)
-class _Claimed:
-    """A session in our hands, and what it is being told."""
-
-    session: Session
-    stream: _Stream
-    revision: int
-    claimed_at: float
+    in_hand: dict[str, Session] = field(default_factory=dict)
+    """By id, those of whom it is not known yet what becomes of them."""
 
 
 class _Source:
@@ -117,15 +116,6 @@ class _Source:
             self._pushes = None
             raise StopIteration
         return push
-
-
-_Claim = tuple[str | None, str]
-
-
-def _claim_on(session: Session) -> _Claim:
-    """Tells a claim from a later one on the same session: a token that has changed, or a clock
-    that is set ahead, brings us a session again while its last push is under way."""
-    return session.claim_id, session.session_id
 
 
 def _is_known_for_it(result: PushResult) -> bool:
@@ -168,7 +158,8 @@ class FanOut:
         self._newcomers: deque[str] = deque()
         """Streams that have had no turn yet: theirs comes first, and is short."""
         self._turns: deque[str] = deque()
-        self._claimed: dict[_Claim, _Claimed] = {}
+        self._in_hand: dict[str | None, _Batch] = {}
+        """By claim, the batches of which somebody is in our hands."""
         self._limit = min(FIRST_BATCH, policy.batch_size)
         self._claiming = Errands("live-activity-claims")
         self._settling = Settling(storage, policy.batch_size, self._settled)
@@ -214,7 +205,8 @@ class FanOut:
             self._claiming.close()
             if self._next is not None and self._next.exception() is None:
                 self._hold_in_hands(self._next.result())
-            self._give_back(list(self._claimed.values()))
+            for batch in list(self._in_hand.values()):
+                self._give_back(batch, list(batch.in_hand.values()))
         finally:
             self._settling.close()
         self._settling.finish()
@@ -239,7 +231,7 @@ class FanOut:
             if batch is None:
                 return
             if not batch.read and not self._read_again(batch.stream):
-                self._give_back(self._in_hands(batch.sessions))
+                self._give_back(batch, batch.sessions)
                 continue
             began = time.monotonic()  # a slow storage is no reason for smaller batches
             self._spent_on_newcomers = 0.0
@@ -320,28 +312,36 @@ class FanOut:
 
     def _claim(self, stream: _Stream, limit: int) -> _Batch:
         event = stream.event
-        now, began = self._clock(), time.monotonic()
+        now, began, claim_id = self._clock(), time.monotonic(), new_id()
         sessions = self._storage.claim(
             event.stream_id,
             event.revision,
-            claim_id=new_id(),
+            claim_id=claim_id,
             limit=limit,
             now=now,
             leased_until=now + self._policy.lease,
         )
-        return _Batch(stream, event, limit, sessions, now, began, time.monotonic() - began)
+        return _Batch(
+            stream=stream,
+            event=event,
+            revision=event.revision,
+            claim_id=claim_id,
+            limit=limit,
+            sessions=sessions,
+            now=now,
+            began=began,
+            seconds=time.monotonic() - began,
+        )
 
     def _hold_in_hands(self, batch: _Batch) -> None:
-        for session in batch.sessions:
-            self._claimed[_claim_on(session)] = _Claimed(
-                session, batch.stream, batch.event.revision, batch.now
-            )
+        batch.in_hand = {session.session_id: session for session in batch.sessions}
+        if batch.sessions:
+            self._in_hand[batch.claim_id] = batch
         self._unsettled[batch.event.stream_id] += len(batch.sessions)
 
     def _of_batch(self, batch: _Batch) -> Iterator[Push]:
         stream = batch.stream
-        for claimed in self._in_hands(batch.sessions):
-            claimed.revision = stream.event.revision  # it may have risen since they were claimed
+        batch.revision = stream.event.revision
         full = len(batch.sessions) == batch.limit
         if full or stream.event.touch != batch.event.touch:
             self._turns.append(stream.event.stream_id)
@@ -353,11 +353,10 @@ class FanOut:
         for done, session in enumerate(batch.sessions):
             # What has been in our hands for half the lease may soon be in another worker's.
             if self._over or time.monotonic() - batch.began > self._policy.lease / 2:
-                self._give_back(self._in_hands(batch.sessions[done:]))
+                self._give_back(batch, batch.sessions[done:])
                 return
             if session.expires_at <= batch.now:
-                claimed = self._claimed[_claim_on(session)]
-                self._note(claimed, expire(session, batch.now))
+                self._note(batch, expire(session, batch.now))
                 continue
             yield Push(
                 token=session.token,
@@ -367,9 +366,6 @@ class FanOut:
                 expiration=int(session.expires_at),
                 session=session,
             )
-
-    def _in_hands(self, sessions: list[Session]) -> list[_Claimed]:
-        return [self._claimed[_claim_on(session)] for session in sessions]
 
     def _pace(self, batch: _Batch, seconds: float) -> None:
         """Claim more at a time while batches go out quickly, and less where one eats up its lease
@@ -400,36 +396,39 @@ class FanOut:
     # --- what became of it -------------------------------------------------------------------
 
     def _take(self, result: PushResult) -> None:
-        claimed = self._claimed.get(_claim_on(result.push.session))
-        if claimed is None:
+        session = result.push.session
+        batch = self._in_hand.get(session.claim_id)
+        if batch is None or session.session_id not in batch.in_hand:
             return
         if result.verdict is Verdict.UNREACHABLE and _is_known_for_it(result):
             # It has had no answer before, where others had one: no reason to let those wait.
             result = replace(result, verdict=Verdict.RETRY)
         settlement = settle(
             result,
-            revision=claimed.revision,
-            claimed_at=claimed.claimed_at,
+            revision=batch.revision,
+            claimed_at=batch.now,
             # Whole seconds, never early: results of one second are settled in one statement.
             now=math.ceil(self._clock()),
         )
         self.tally.count(result, settlement)
-        self._note(claimed, settlement)
+        self._note(batch, settlement)
         if result.verdict is Verdict.UNREACHABLE:
             self.unreachable = result.reason or "no answer"
         elif result.verdict is Verdict.MISCONFIGURED and not self.misconfigured:
             self.misconfigured = result.reason or "refused for every token"
-            self._hold(claimed.stream.event, self.misconfigured)
+            self._hold(batch.stream.event, self.misconfigured)
         self._settling.go_on()
 
-    def _note(self, claimed: _Claimed, settlement: Settlement) -> None:
-        del self._claimed[_claim_on(claimed.session)]
+    def _note(self, batch: _Batch, settlement: Settlement) -> None:
+        del batch.in_hand[settlement.session.session_id]
+        if not batch.in_hand:
+            del self._in_hand[batch.claim_id]
         self._settling.add(settlement)
 
-    def _give_back(self, claimed: list[_Claimed]) -> None:
+    def _give_back(self, batch: _Batch, sessions: list[Session]) -> None:
         now = self._clock()
-        for each in claimed:
-            self._note(each, release(each.session, now))
+        for session in sessions:
+            self._note(batch, release(session, now))
 
     def _settled(self, settlements: list[Settlement]) -> None:
         self._on_settled(settlements)

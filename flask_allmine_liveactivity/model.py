@@ -209,7 +209,7 @@ class Settlement:
     """It counts only if the phone has not registered after this time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Push:
     """One notification for one token."""
 

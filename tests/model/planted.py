@@ -30,11 +30,9 @@ def settled_before_the_answer() -> contextlib.AbstractContextManager[Any]:
 
     def drawn(self: fanout.FanOut) -> Iterator[Push]:
         for push in draw(self):
-            claimed = self._claimed[fanout._claim_on(push.session)]
+            batch = self._in_hand[push.session.claim_id]
             delivered = PushResult(push, Verdict.DELIVERED, status=200)
-            settlement = settle(
-                delivered, revision=claimed.revision, claimed_at=0.0, now=claimed.claimed_at
-            )
+            settlement = settle(delivered, revision=batch.revision, claimed_at=0.0, now=batch.now)
             self._storage.settle([settlement])
             yield push
 

@@ -282,7 +282,7 @@ class SQLStorage(Storage):
         # changes after it takes the claim away.
         claim = [literal(taken["claim_id"]), literal(taken["leased_until"])]
         of_these = self._database.among(sessions.c.session_id, ids)
-        rows = connection.execute(select(*sessions.c, *claim).where(of_these))
+        rows = connection.execute(select(*sessions.c, *claim).where(of_these)).all()
         return [session_of(row) for row in rows]
 
     def settle(self, settlements: Sequence[Settlement]) -> int:
