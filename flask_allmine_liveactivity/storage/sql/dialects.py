@@ -8,17 +8,19 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BindParameter,
     ColumnElement,
     Connection,
     Engine,
     Select,
     Text,
+    Update,
     any_,
     bindparam,
     cast,
@@ -47,6 +49,11 @@ SQLITE_BUSY_TIMEOUT = 15.0
 SQLITE_CACHE = 4 * 1024
 # How long prepare() waits for another process that is preparing, in seconds.
 PREPARE_TIMEOUT = 60
+# The parameter that many values are given by.
+THESE = "these"
+
+Changing = Callable[[Connection, Mapping[str, Any]], Sequence[str]]
+"""Executes what was built with these parameters, and returns the ids of the rows it has changed."""
 
 
 class Database:
@@ -117,30 +124,43 @@ class Database:
         # RETURNING says whether; the row count of an INSERT is -1 on PostgreSQL.
         return connection.execute(statement, row).first() is not None
 
-    def update_sessions(
-        self, connection: Connection, where: ColumnElement[bool], values: Mapping[str, Any]
-    ) -> Sequence[str]:
-        """Update sessions, and return the ids of those that were."""
-        statement = update(sessions).where(where).values(values)
-        return connection.scalars(statement.returning(sessions.c.session_id)).all()
+    def updating(self, where: ColumnElement[bool], values: Mapping[str, Any]) -> Changing:
+        """Updates sessions."""
+        statement = update(sessions).where(where).values(values).returning(sessions.c.session_id)
+        return lambda connection, given: connection.scalars(statement, given).all()
 
-    def among(self, column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
-        """That `column` is one of many `values`, passed as one text: a thousand parameters, or an
-        array of them, take the driver longer than the database takes to find the rows."""
-        one_by_one = func.json_array_elements_text(cast(literal(json.dumps(values), Text), JSON))
+    def among(
+        self, column: ColumnElement[str], values: Sequence[str] | None = None
+    ) -> ColumnElement[bool]:
+        """That `column` is one of many `values`, or of those that ``these`` gives when it is
+        executed.
+
+        They are passed as one text: a thousand parameters, or an array of them, take the driver
+        longer than the database takes to find the rows.
+        """
+        one_by_one = func.json_array_elements_text(cast(_as_text(values), JSON))
         return column == any_(func.array(select(one_by_one).scalar_subquery()))
 
-    def claim(
-        self, connection: Connection, claimable: Select[Any], taken: Mapping[str, Any]
-    ) -> Sequence[str]:
-        """Update the waiting rows that `claimable` selects, without waiting for locked ones, and
-        return the ids of those that were."""
+    def these(self, values: Sequence[str]) -> dict[str, Any]:
+        """The parameter of ``among``."""
+        return {THESE: json.dumps(values)}
+
+    def claiming(self, claimable: Select[Any], taken: Mapping[str, Any]) -> Changing:
+        """Updates the waiting rows that `claimable` selects, without waiting for locked ones."""
         # By their place in the table, where they are locked already: their ids would be looked up.
         place: ColumnElement[Any] = literal_column("ctid")
         chosen: Select[Any] = claimable.with_only_columns(place, maintain_column_froms=True)
         locked = func.array(chosen.with_for_update(skip_locked=True).scalar_subquery())
-        statement = update(waiting).where(place == any_(locked)).values(taken)
-        return connection.scalars(statement.returning(waiting.c.session_id)).all()
+        return _claiming(place == any_(locked), taken)
+
+
+def _as_text(values: Sequence[str] | None) -> BindParameter[str]:
+    return bindparam(THESE, type_=Text) if values is None else literal(json.dumps(values), Text)
+
+
+def _claiming(where: ColumnElement[bool], taken: Mapping[str, Any]) -> Changing:
+    statement = update(waiting).where(where).values(taken).returning(waiting.c.session_id)
+    return lambda connection, given: connection.scalars(statement, given).all()
 
 
 @cache  # To build it anew for each registration takes longer than the server does.
@@ -229,19 +249,18 @@ class SQLite(Database):
             enter(connection, session)
         return inserted is not None
 
-    def among(self, column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
-        one_by_one = func.json_each(json.dumps(values)).table_valued("value")
+    def among(
+        self, column: ColumnElement[str], values: Sequence[str] | None = None
+    ) -> ColumnElement[bool]:
+        one_by_one = func.json_each(_as_text(values)).table_valued("value")
         return column.in_(select(one_by_one.c.value))
 
-    def claim(
-        self, connection: Connection, claimable: Select[Any], taken: Mapping[str, Any]
-    ) -> Sequence[str]:
+    def claiming(self, claimable: Select[Any], taken: Mapping[str, Any]) -> Changing:
         # By rowid, which is where the rows are: their ids would be looked up in one more index.
         chosen: Select[Any] = claimable.with_only_columns(
             literal_column("rowid"), maintain_column_froms=True
         )
-        statement = update(waiting).where(literal_column("rowid").in_(chosen)).values(taken)
-        return connection.scalars(statement.returning(waiting.c.session_id)).all()
+        return _claiming(literal_column("rowid").in_(chosen), taken)
 
 
 @cache
@@ -287,27 +306,32 @@ class MariaDB(Database):
         enter(connection, session)
         return True
 
-    def update_sessions(
-        self, connection: Connection, where: ColumnElement[bool], values: Mapping[str, Any]
-    ) -> Sequence[str]:
+    def updating(self, where: ColumnElement[bool], values: Mapping[str, Any]) -> Changing:
         chosen = select(sessions.c.session_id).where(where).with_for_update()
-        ids = connection.scalars(chosen).all()
-        if ids:
-            connection.execute(
-                update(sessions).where(sessions.c.session_id.in_(ids)).values(values)
-            )
-        return ids
+        changed = update(sessions).where(self.among(sessions.c.session_id)).values(values)
+        return self._changing(chosen, changed)
 
-    def among(self, column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
-        return column.in_(values)
+    def among(
+        self, column: ColumnElement[str], values: Sequence[str] | None = None
+    ) -> ColumnElement[bool]:
+        return column.in_(bindparam(THESE, expanding=True) if values is None else values)
 
-    def claim(
-        self, connection: Connection, claimable: Select[Any], taken: Mapping[str, Any]
-    ) -> Sequence[str]:
-        ids = connection.scalars(claimable.with_for_update(skip_locked=True)).all()
-        if ids:
-            connection.execute(update(waiting).where(waiting.c.session_id.in_(ids)).values(taken))
-        return ids
+    def these(self, values: Sequence[str]) -> dict[str, Any]:
+        return {THESE: values}
+
+    def claiming(self, claimable: Select[Any], taken: Mapping[str, Any]) -> Changing:
+        chosen = claimable.with_for_update(skip_locked=True)
+        changed = update(waiting).where(self.among(waiting.c.session_id)).values(taken)
+        return self._changing(chosen, changed)
+
+    def _changing(self, chosen: Select[Any], changed: Update) -> Changing:
+        def change(connection: Connection, given: Mapping[str, Any]) -> Sequence[str]:
+            ids = connection.scalars(chosen, given).all()
+            if ids:
+                connection.execute(changed, {**given, **self.these(ids)})
+            return ids
+
+        return change
 
 
 def _mysql_code(error: DBAPIError) -> int | None:

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
-    and_,
     delete,
     func,
     insert,
@@ -22,13 +21,12 @@ from sqlalchemy import (
 from flask_allmine_liveactivity.model import (
     Session,
     SessionStatus,
-    Settlement,
     StreamEvent,
     StreamState,
 )
 from flask_allmine_liveactivity.storage.base import Resolution, as_row, changed_fields
 from flask_allmine_liveactivity.storage.sql.tables import events, sessions, waiting
-from flask_allmine_liveactivity.storage.sql.waiting import Among, enter, leave, waiting_row
+from flask_allmine_liveactivity.storage.sql.waiting import enter, leave, waiting_row
 
 T = TypeVar("T")
 
@@ -121,40 +119,6 @@ def not_by_index(column: ColumnElement[T]) -> ColumnElement[T]:
     """A column whose index would go through a whole audience, where others name the rows: planners
     that have counted long ago choose it all the same."""
     return func.coalesce(column, column)
-
-
-def with_these_tokens(
-    settlement: Settlement, group: Sequence[Session], among: Among
-) -> ColumnElement[bool]:
-    """Where a settlement counts whoever holds the lease, for a group that becomes the same."""
-    return and_(
-        among(sessions.c.token, [session.token for session in group]),
-        not_by_index(sessions.c.stream_id) == settlement.session.stream_id,
-        *_not_seen_since(settlement),
-    )
-
-
-def still_claimed(settlement: Settlement, group: Sequence[Session], among: Among) -> Select[Any]:
-    """The ids of those in a group that are still in our hands."""
-    # Two tables and a condition, since SQLAlchemy's ``join()`` compiles code when it is first
-    # called: here that is on the way out of an interrupted process, whose exit status CPython
-    # would then make 1 instead of SIGINT's.
-    return (
-        select(sessions.c.session_id)
-        .where(
-            waiting.c.session_id == sessions.c.session_id,
-            among(sessions.c.session_id, [session.session_id for session in group]),
-            waiting.c.claim_id == settlement.session.claim_id,
-            *_not_seen_since(settlement),
-        )
-        .with_for_update()
-    )
-
-
-def _not_seen_since(settlement: Settlement) -> list[ColumnElement[bool]]:
-    if settlement.not_seen_after is None:
-        return []
-    return [sessions.c.token_seen_at <= settlement.not_seen_after]
 
 
 def session_of(row: Sequence[Any]) -> Session:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,6 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    literal,
     not_,
     or_,
     select,
@@ -42,19 +41,16 @@ from flask_allmine_liveactivity.storage.base import (
     grouped,
     never_ended,
     revived_fields,
-    settled_fields,
 )
+from flask_allmine_liveactivity.storage.sql.batches import Batches
 from flask_allmine_liveactivity.storage.sql.rows import (
     event_of,
     lock_those_met_by,
     not_by_index,
     of_event,
     session_of,
-    sessions_own,
-    still_claimed,
     the_event,
     with_claims,
-    with_these_tokens,
     write_resolution,
 )
 from flask_allmine_liveactivity.storage.sql.tables import events, sessions, waiting
@@ -62,11 +58,9 @@ from flask_allmine_liveactivity.storage.sql.transactions import Transactions
 from flask_allmine_liveactivity.storage.sql.waiting import (
     ACTIVE,
     NOT_LEASED,
-    claimable,
     enter_whoever_is_missing,
     leave,
     untold,
-    wait_as_settled,
 )
 
 
@@ -84,6 +78,7 @@ class SQLStorage(Storage):
     def __init__(self, engine: Engine, *, owned: bool = False) -> None:
         self._transactions = Transactions(engine, owned=owned)
         self._database = self._transactions.database
+        self._batches = Batches(self._database)
         self._write = self._transactions.write
         self._read = self._transactions.read
         self._change = self._transactions.change
@@ -260,30 +255,23 @@ class SQLStorage(Storage):
         now: float,
         leased_until: float,
     ) -> list[Session]:
-        taken = {"claim_id": claim_id, "leased_until": leased_until}
-        wanted = claimable(stream_id, revision, now)
         claimed: list[Session] = []
         while len(claimed) < limit:
             portion = min(limit - len(claimed), self._database.at_once)
-            work = partial(self._claim, wanted=wanted.limit(portion), taken=taken)
+            work = partial(
+                self._batches.claim,
+                stream_id=stream_id,
+                revision=revision,
+                claim_id=claim_id,
+                portion=portion,
+                now=now,
+                leased_until=leased_until,
+            )
             sessions_of_it = self._write(work, durable=False)
             claimed += sessions_of_it
             if len(sessions_of_it) < portion:
                 break
         return claimed
-
-    def _claim(
-        self, connection: Connection, wanted: Select[Any], taken: Mapping[str, Any]
-    ) -> list[Session]:
-        ids = self._database.claim(connection, wanted, taken)
-        if not ids:
-            return []
-        # Only now: a token that changed before the claim is read as it has become, and one that
-        # changes after it takes the claim away.
-        claim = [literal(taken["claim_id"]), literal(taken["leased_until"])]
-        of_these = self._database.among(sessions.c.session_id, ids)
-        rows = connection.execute(select(*sessions.c, *claim).where(of_these)).all()
-        return [session_of(row) for row in rows]
 
     def settle(self, settlements: Sequence[Settlement]) -> int:
         at_once = self._database.at_once
@@ -295,28 +283,11 @@ class SQLStorage(Storage):
     def _settle(self, settlements: Sequence[Settlement]) -> int:
         def work(connection: Connection) -> int:
             return sum(
-                self._settle_group(connection, settlement, group)
+                self._batches.settle(connection, settlement, group)
                 for settlement, group in grouped(settlements)
             )
 
         return self._write(work, durable=False)
-
-    def _settle_group(
-        self, connection: Connection, settlement: Settlement, group: Sequence[Session]
-    ) -> int:
-        among = self._database.among
-        if settlement.whoever_holds_the_lease:
-            counts = with_these_tokens(settlement, group, among)
-        else:
-            ours = connection.scalars(still_claimed(settlement, group, among)).all()
-            if not ours:
-                return 0
-            counts = among(sessions.c.session_id, ours)
-        values = sessions_own(settled_fields(settlement))
-        ids = self._database.update_sessions(connection, counts, values)
-        if ids:
-            wait_as_settled(connection, settlement, ids, among)
-        return len(ids)
 
     def next_due(self, stream_id: str, revision: int) -> float | None:
         pending = untold(stream_id, revision)

@@ -7,7 +7,6 @@ alone, and it waits for none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -20,24 +19,20 @@ from sqlalchemy import (
     literal,
     null,
     select,
-    update,
 )
 
-from flask_allmine_liveactivity.model import Session, SessionStatus, Settlement
+from flask_allmine_liveactivity.model import Session, SessionStatus
 from flask_allmine_liveactivity.storage.sql.tables import sessions, waiting
-
-Among = Callable[[ColumnElement[str], Sequence[str]], ColumnElement[bool]]
-"""Says in a database's manner that a column is one of many values."""
 
 ACTIVE = sessions.c.status == SessionStatus.ACTIVE.value
 NOT_LEASED = waiting.c.leased_until == 0.0
 
 
-def untold(stream_id: str, revision: int) -> tuple[ColumnElement[bool], ...]:
+def untold(stream_id: Any, revision: Any) -> tuple[ColumnElement[bool], ...]:
     return waiting.c.stream_id == stream_id, waiting.c.delivered < revision
 
 
-def claimable(stream_id: str, revision: int, now: float) -> Select[Any]:
+def claimable(stream_id: Any, revision: Any, now: Any) -> Select[Any]:
     """The ids of those that can be claimed, the longest due first."""
     return (
         select(waiting.c.session_id)
@@ -74,19 +69,3 @@ def enter_whoever_is_missing(connection: Connection, *among: ColumnElement[bool]
 
 def leave(connection: Connection, among: ColumnElement[bool]) -> None:
     connection.execute(delete(waiting).where(among))
-
-
-def wait_as_settled(
-    connection: Connection, settlement: Settlement, ids: Sequence[str], among: Among
-) -> None:
-    """Write what a settlement makes of those with these ids."""
-    here = among(waiting.c.session_id, ids)
-    if settlement.status is not SessionStatus.ACTIVE:
-        leave(connection, here)
-        return
-    wait_on = update(waiting).values(
-        delivered=settlement.delivered, due_at=settlement.due_at, claim_id=None, leased_until=0.0
-    )
-    if connection.execute(wait_on.where(here)).rowcount < len(ids):
-        # Somebody else had settled them for good.
-        enter_whoever_is_missing(connection, among(sessions.c.session_id, ids))

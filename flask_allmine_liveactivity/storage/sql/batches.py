@@ -1,0 +1,139 @@
+"""What a fan-out executes for each batch: statements that are built once, not once a batch.
+
+To build one anew takes SQLAlchemy longer than it takes SQLite to change a hundred rows, and other
+threads of the process wait meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Integer, and_, bindparam, delete, select, update
+
+from flask_allmine_liveactivity.model import NEVER, Session, SessionStatus, Settlement
+from flask_allmine_liveactivity.storage.base import settled_fields
+from flask_allmine_liveactivity.storage.sql.dialects import Database
+from flask_allmine_liveactivity.storage.sql.rows import not_by_index, session_of, sessions_own
+from flask_allmine_liveactivity.storage.sql.tables import sessions, waiting
+from flask_allmine_liveactivity.storage.sql.waiting import claimable, enter_whoever_is_missing
+
+# The parameters that a settlement's fields are bound to: one with a column's own name would be
+# taken for a value of that column.
+_NEW = "new_{}".format
+_SETTLED = ("status", "delivered", "attempts", "rejections", "due_at", "reason")
+
+
+class Batches:
+    """Claims and settlements, each within a transaction of the caller's.
+
+    Args:
+        database: Whose manner they are in.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        among = database.among
+        claim = bindparam("claim", type_=waiting.c.claim_id.type)
+        until = bindparam("until", type_=waiting.c.leased_until.type)
+        wanted = claimable(bindparam("stream"), bindparam("revision"), bindparam("now"))
+        self._claim = database.claiming(
+            wanted.limit(bindparam("portion", type_=Integer)),
+            {"claim_id": claim, "leased_until": until},
+        )
+        self._read = select(*sessions.c, claim, until).where(among(sessions.c.session_id))
+
+        new = {
+            name: bindparam(_NEW(name), type_=sessions.c[name].type, required=True)
+            for name in _SETTLED
+        }
+        not_seen_since = sessions.c.token_seen_at <= bindparam("not_seen_after")
+        self._settle_by_token = database.updating(
+            and_(
+                among(sessions.c.token),
+                not_by_index(sessions.c.stream_id) == bindparam("stream"),
+                not_seen_since,
+            ),
+            new,
+        )
+        # Two tables and a condition, since SQLAlchemy's ``join()`` compiles code when it is first
+        # called: that may be on the way out of an interrupted process, whose exit status CPython
+        # would then make 1 instead of SIGINT's.
+        self._still_claimed = (
+            select(sessions.c.session_id)
+            .where(
+                waiting.c.session_id == sessions.c.session_id,
+                among(sessions.c.session_id),
+                waiting.c.claim_id == claim,
+                not_seen_since,
+            )
+            .with_for_update()
+        )
+        self._settle_by_id = database.updating(among(sessions.c.session_id), new)
+        here = among(waiting.c.session_id)
+        self._leave = delete(waiting).where(here)
+        self._wait_on = (
+            update(waiting)
+            .where(here)
+            .values(
+                delivered=new["delivered"], due_at=new["due_at"], claim_id=None, leased_until=0.0
+            )
+        )
+
+    def claim(
+        self,
+        connection: Connection,
+        stream_id: str,
+        revision: int,
+        *,
+        claim_id: str,
+        portion: int,
+        now: float,
+        leased_until: float,
+    ) -> list[Session]:
+        """Claim a portion of those who wait, as ``Storage.claim``."""
+        taken = {"claim": claim_id, "until": leased_until}
+        wanted = {"stream": stream_id, "revision": revision, "now": now, "portion": portion}
+        ids = self._claim(connection, {**wanted, **taken})
+        if not ids:
+            return []
+        # Only now: a token that changed before the claim is read as it has become, and one that
+        # changes after it takes the claim away.
+        rows = connection.execute(self._read, {**taken, **self._database.these(ids)}).all()
+        return [session_of(row) for row in rows]
+
+    def settle(
+        self, connection: Connection, settlement: Settlement, group: Sequence[Session]
+    ) -> int:
+        """Settle a group that becomes the same; returns for how many it counted."""
+        fields = sessions_own(settled_fields(settlement))
+        new = {_NEW(name): value for name, value in fields.items()}
+        these = self._database.these
+        latest = settlement.not_seen_after
+        not_seen = {"not_seen_after": NEVER if latest is None else latest}
+        if settlement.whoever_holds_the_lease:
+            tokens = these([session.token for session in group])
+            stream = {"stream": settlement.session.stream_id}
+            ids = self._settle_by_token(connection, {**new, **tokens, **stream, **not_seen})
+        else:
+            ours = these([session.session_id for session in group])
+            claim = {"claim": settlement.session.claim_id}
+            asked: dict[str, Any] = {**ours, **claim, **not_seen}
+            still = connection.scalars(self._still_claimed, asked).all()
+            ids = self._settle_by_id(connection, {**new, **these(still)}) if still else []
+        if ids:
+            self._wait_as_settled(connection, settlement, ids)
+        return len(ids)
+
+    def _wait_as_settled(
+        self, connection: Connection, settlement: Settlement, ids: Sequence[str]
+    ) -> None:
+        these = self._database.these(ids)
+        if settlement.status is not SessionStatus.ACTIVE:
+            connection.execute(self._leave, these)
+            return
+        due = {_NEW(name): getattr(settlement, name) for name in ("delivered", "due_at")}
+        if connection.execute(self._wait_on, {**due, **these}).rowcount < len(ids):
+            # Somebody else had settled them for good.
+            among = self._database.among(sessions.c.session_id, ids)
+            enter_whoever_is_missing(connection, among)
