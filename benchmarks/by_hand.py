@@ -32,7 +32,7 @@ from sqlalchemy import (
     update,
 )
 
-from flask_allmine_liveactivity.storage.sql.dialects import open_durably
+from flask_allmine_liveactivity.storage.sql.sqlite import open_durably
 
 metadata = MetaData()
 activities = Table(

@@ -154,12 +154,9 @@ def _sql_engine(settings: Settings, instance_path: str) -> Any:
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-    from flask_allmine_liveactivity.storage.sql.dialects import (
-        DATABASES,
-        SQLITE_BUSY_TIMEOUT,
-        open_durably,
-    )
+    from flask_allmine_liveactivity.storage.sql.dialects import DATABASES
     from flask_allmine_liveactivity.storage.sql.patience import connect_args, wait_no_longer
+    from flask_allmine_liveactivity.storage.sql.sqlite import BUSY_TIMEOUT, open_durably
 
     try:
         url = make_url(settings.storage_uri or "sqlite:///live_activity.db")
@@ -185,7 +182,7 @@ def _sql_engine(settings: Settings, instance_path: str) -> Any:
         file = Path(instance_path, url.database)  # a relative one is in the instance folder
         _make_folder(file.parent)
         url = url.set(database=str(file))
-        options["connect_args"] = {"timeout": SQLITE_BUSY_TIMEOUT, **given}
+        options["connect_args"] = {"timeout": BUSY_TIMEOUT, **given}
     else:
         options["connect_args"] = {**connect_args(url), **given}
     try:

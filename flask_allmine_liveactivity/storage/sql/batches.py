@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Integer, and_, bindparam, delete, select, upd
 
 from flask_allmine_liveactivity.model import NEVER, Session, SessionStatus, Settlement
 from flask_allmine_liveactivity.storage.base import settled_fields
-from flask_allmine_liveactivity.storage.sql.dialects import Database
+from flask_allmine_liveactivity.storage.sql.database import Database
 from flask_allmine_liveactivity.storage.sql.rows import not_by_index, session_of, sessions_own
 from flask_allmine_liveactivity.storage.sql.tables import sessions, waiting
 from flask_allmine_liveactivity.storage.sql.waiting import claimable, enter_whoever_is_missing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine, create_engine, event
 
 from flask_allmine_liveactivity.storage.sql import SQLStorage
-from flask_allmine_liveactivity.storage.sql.dialects import open_durably
+from flask_allmine_liveactivity.storage.sql.sqlite import open_durably
 
 from .meters import SQLMeter
 from .population import Population, fill_huge, fill_small
