@@ -73,10 +73,12 @@ def test_it_comes_there_seldom(storage: SQLStorage, engine: Engine) -> None:
     assert len(checkpoints) == 2
 
 
-def test_a_phone_registers_meanwhile(
-    storage: SQLStorage, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("storage")
+def test_a_phone_registers_meanwhile(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "CHECKPOINT_EVERY", 1)
+    # Who waits for a turn that does not end goes on by itself after so long.
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 2 * PATIENCE)
+    storage = SQLStorage(engine)
     begun, registered = Event(), Event()
 
     def wait_for_the_phone() -> None:

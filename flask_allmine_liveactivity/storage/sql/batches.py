@@ -7,6 +7,7 @@ threads of the process wait meanwhile.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Connection, Integer, and_, bindparam, delete, select, update
@@ -21,7 +22,7 @@ from flask_allmine_liveactivity.storage.sql.waiting import claimable, enter_whoe
 # The parameters that a settlement's fields are bound to: one with a column's own name would be
 # taken for a value of that column.
 _NEW = "new_{}".format
-_SETTLED = ("status", "delivered", "attempts", "rejections", "due_at", "reason")
+_SETTLED = tuple(field.name for field in fields(Settlement) if field.name in sessions.c)
 
 
 class Batches:
@@ -43,10 +44,7 @@ class Batches:
         )
         self._read = select(*sessions.c, claim, until).where(among(sessions.c.session_id))
 
-        new = {
-            name: bindparam(_NEW(name), type_=sessions.c[name].type, required=True)
-            for name in _SETTLED
-        }
+        new = {name: bindparam(_NEW(name), type_=sessions.c[name].type) for name in _SETTLED}
         not_seen_since = sessions.c.token_seen_at <= bindparam("not_seen_after")
         self._settle_by_token = database.updating(
             and_(
@@ -106,8 +104,8 @@ class Batches:
         self, connection: Connection, settlement: Settlement, group: Sequence[Session]
     ) -> int:
         """Settle a group that becomes the same; returns for how many it counted."""
-        fields = sessions_own(settled_fields(settlement))
-        new = {_NEW(name): value for name, value in fields.items()}
+        settled = sessions_own(settled_fields(settlement))
+        new = {_NEW(name): value for name, value in settled.items()}
         these = self._database.these
         latest = settlement.not_seen_after
         not_seen = {"not_seen_after": NEVER if latest is None else latest}

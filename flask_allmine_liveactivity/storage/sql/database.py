@@ -142,14 +142,16 @@ class Database:
         place: ColumnElement[Any] = literal_column("ctid")
         chosen: Select[Any] = claimable.with_only_columns(place, maintain_column_froms=True)
         locked = func.array(chosen.with_for_update(skip_locked=True).scalar_subquery())
-        return claiming(place == any_(locked), taken)
+        return claims(place == any_(locked), taken)
 
 
 def as_text(values: Sequence[str] | None) -> BindParameter[str]:
+    """Many values as one parameter; ``None``: those that ``these`` gives later."""
     return bindparam(THESE, type_=Text) if values is None else literal(json.dumps(values), Text)
 
 
-def claiming(where: ColumnElement[bool], taken: Mapping[str, Any]) -> Changing:
+def claims(where: ColumnElement[bool], taken: Mapping[str, Any]) -> Changing:
+    """Updates the waiting rows of which this is so, in one statement."""
     statement = update(waiting).where(where).values(taken).returning(waiting.c.session_id)
     return lambda connection, given: connection.scalars(statement, given).all()
 

@@ -19,11 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from flask_allmine_liveactivity.model import Session
-from flask_allmine_liveactivity.storage.sql.database import (
-    THESE,
-    Changing,
-    Database,
-)
+from flask_allmine_liveactivity.storage.sql.database import THESE, Changing, Database
 from flask_allmine_liveactivity.storage.sql.rows import session_row
 from flask_allmine_liveactivity.storage.sql.tables import metadata, sessions, waiting
 from flask_allmine_liveactivity.storage.sql.waiting import enter

@@ -23,12 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import ReturningInsert
 
 from flask_allmine_liveactivity.model import Session
-from flask_allmine_liveactivity.storage.sql.database import (
-    Changing,
-    Database,
-    as_text,
-    claiming,
-)
+from flask_allmine_liveactivity.storage.sql.database import Changing, Database, as_text, claims
 from flask_allmine_liveactivity.storage.sql.rows import session_row
 from flask_allmine_liveactivity.storage.sql.tables import metadata, sessions
 from flask_allmine_liveactivity.storage.sql.turns import Turns
@@ -61,30 +56,33 @@ class SQLite(Database):
 
     @contextlib.contextmanager
     def transaction(self, engine: Engine, *, durable: bool = True) -> Iterator[Connection]:
-        with self._turns.turn(first=durable), engine.connect() as connection:
-            driver: Any = connection.connection.driver_connection
-            connection.begin()  # now, so that it is not in our way later:
-            if driver.in_transaction:  # an event listener of the host's engine has begun one
-                connection.exec_driver_sql("ROLLBACK")
-            with contextlib.nullcontext() if durable else self._relaxed(connection):
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-                try:
-                    yield connection
-                    connection.exec_driver_sql("COMMIT")
-                except BaseException:
-                    if driver.in_transaction:
-                        connection.exec_driver_sql("ROLLBACK")
-                    raise
-        if not durable and next(self._batches) % CHECKPOINT_EVERY == 0:
-            self._checkpoint(engine)
+        with contextlib.ExitStack() as turn:
+            turn.enter_context(self._turns.turn(first=durable))
+            with engine.connect() as connection:
+                driver: Any = connection.connection.driver_connection
+                connection.begin()  # now, so that it is not in our way later:
+                if driver.in_transaction:  # an event listener of the host's engine has begun one
+                    connection.exec_driver_sql("ROLLBACK")
+                with contextlib.nullcontext() if durable else self._relaxed(connection):
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                    try:
+                        yield connection
+                        connection.exec_driver_sql("COMMIT")
+                    except BaseException:
+                        if driver.in_transaction:
+                            connection.exec_driver_sql("ROLLBACK")
+                        raise
+                if not durable and next(self._batches) % CHECKPOINT_EVERY == 0:
+                    turn.close()
+                    self._checkpoint(connection)
 
-    def _checkpoint(self, engine: Engine) -> None:
+    def _checkpoint(self, connection: Connection) -> None:
         """Copy what the log has gathered to the file, while others write on.
 
         Left to itself SQLite does it at the end of a write, and who comes next waits for all of it.
         """
         # What stands in its way stands in the next write's, too, which will say so.
-        with contextlib.suppress(DBAPIError), engine.connect() as connection:
+        with contextlib.suppress(DBAPIError):
             connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     def before_locking(self, connection: Connection, **settings: str) -> None:
@@ -136,7 +134,7 @@ class SQLite(Database):
         chosen: Select[Any] = claimable.with_only_columns(
             literal_column("rowid"), maintain_column_froms=True
         )
-        return claiming(literal_column("rowid").in_(chosen), taken)
+        return claims(literal_column("rowid").in_(chosen), taken)
 
 
 @cache
