@@ -20,6 +20,7 @@ from functools import partial
 
 from flask_allmine_liveactivity.errands import Errands
 from flask_allmine_liveactivity.errors import PayloadTooLarge
+from flask_allmine_liveactivity.heap import StillHeap
 from flask_allmine_liveactivity.model import (
     NEVER,
     Push,
@@ -163,6 +164,7 @@ class FanOut:
         self._limit = min(FIRST_BATCH, policy.batch_size)
         self._claiming = Errands("live-activity-claims")
         self._settling = Settling(storage, policy.batch_size, self._settled)
+        self._heap = StillHeap()
         self._next: Future[_Batch] | None = None
         # By stream id: a stream that is announced anew in mid-run still has pushes in flight.
         self._unsettled: Counter[str] = Counter()
@@ -188,6 +190,10 @@ class FanOut:
             event = self._storage.event(stream_id)
             if event is not None and event.event is not None:
                 self._take_up(event)
+        with self._heap:
+            self._send(on_result)
+
+    def _send(self, on_result: Callable[[], object]) -> None:
         results = self._push.send(_Source(self._pushes, self._waited))
         try:
             for result in results:
@@ -338,6 +344,7 @@ class FanOut:
         if batch.sessions:
             self._in_hand[batch.claim_id] = batch
         self._unsettled[batch.event.stream_id] += len(batch.sessions)
+        self._heap.claimed(len(batch.sessions))
 
     def _of_batch(self, batch: _Batch) -> Iterator[Push]:
         stream = batch.stream
