@@ -11,8 +11,12 @@ endif
 demo: .venv/demo/ready
 	.venv/demo/bin/python -m example_app
 
+# What only computes has two processes; the rest measures no time, but waits for others to be late,
+# and is alone.
+COMPUTES = tests/model tests/storage/plans tests/documentation
 test: lint
-	.venv/test/bin/python -m pytest
+	.venv/test/bin/python -m pytest -n 2 --dist worksteal $(COMPUTES)
+	.venv/test/bin/python -m pytest $(COMPUTES:%=--ignore=%)
 
 lint: .venv/test/ready
 	.venv/test/bin/ruff check .
