@@ -11,8 +11,7 @@ endif
 demo: .venv/demo/ready
 	.venv/demo/bin/python -m example_app
 
-# What only computes has two processes; the rest measures no time, but waits for others to be late,
-# and is alone.
+# What only computes shares two cores. The rest watches what happens at one time, and is alone.
 COMPUTES = tests/model tests/storage/plans tests/documentation
 test: lint
 	.venv/test/bin/python -m pytest -n 2 --dist worksteal $(COMPUTES)
