@@ -18,7 +18,8 @@ from typing import Self
 
 # It is worth it from so many sessions on: fewer are told before a full collection comes.
 LARGE = 5_000
-# What becomes garbage while it is set aside is found after so many seconds at the latest.
+# What has been set aside for so many seconds, in one run or in many, is gone through: one large
+# audience after the other must not keep garbage for ever.
 LONGEST_STILL = 60.0
 
 
@@ -27,7 +28,6 @@ class _Heap:
 
     def __init__(self) -> None:
         self._renew()
-        self._collected_at = time.monotonic()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forked)
 
@@ -36,6 +36,9 @@ class _Heap:
         self._lock = threading.RLock()
         self._holders = 0
         self._still = False
+        self._since = 0.0
+        self._stood = 0.0
+        """Seconds for which it was held still before, since it was last gone through."""
 
     def _forked(self) -> None:
         # Those who held it have stayed in the parent.
@@ -49,30 +52,25 @@ class _Heap:
             self._holders += 1
             if not self._still and gc.isenabled() and not gc.get_freeze_count():
                 self._still = True
-                self._collect_if_overdue()
+                self._since = time.monotonic()
                 gc.freeze()
 
     def go_on(self) -> None:
         with self._lock:
-            if self._still:
-                self._collect_if_overdue()
+            now = time.monotonic()
+            if self._still and self._stood + now - self._since >= LONGEST_STILL:
+                self._stood, self._since = 0.0, now
+                gc.unfreeze()
+                gc.collect()
+                gc.freeze()
 
     def let_go(self) -> None:
         with self._lock:
             self._holders -= 1
             if self._still and not self._holders:
                 self._still = False
+                self._stood += time.monotonic() - self._since
                 gc.unfreeze()
-
-    def _collect_if_overdue(self) -> None:
-        # One large audience after the other must not keep garbage for ever.
-        now = time.monotonic()
-        if now - self._collected_at < LONGEST_STILL:
-            return
-        self._collected_at = now
-        gc.unfreeze()
-        gc.collect()
-        gc.freeze()
 
 
 _heap = _Heap()

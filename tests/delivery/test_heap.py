@@ -7,6 +7,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -130,15 +131,16 @@ def test_a_process_that_is_forked_meanwhile_has_its_heap_back() -> None:
     assert found == [0]
 
 
-def test_what_becomes_garbage_meanwhile_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Thing:
-        pass
+class Thing:
+    """Refers to itself: only a collection finds that nobody else does."""
 
-    thing = Thing()
-    thing.itself = thing  # type: ignore[attr-defined]
-    trace = weakref.ref(thing)
-    there = [thing]
-    del thing
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_becomes_garbage_meanwhile_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = [Thing()]
+    trace = weakref.ref(there[0])
     world = a_world(200)
     found_at: list[int] = []
 
@@ -158,3 +160,20 @@ def test_what_becomes_garbage_meanwhile_is_found(monkeypatch: pytest.MonkeyPatch
     world.run()
     assert found_at  # ... until it has been set aside for long enough
     assert gc.get_freeze_count() == 0
+
+
+def test_one_run_after_the_other_keeps_no_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of them lasts long, and nothing is collected between them."""
+    seconds = iter(range(0, 1000, 7))
+    monkeypatch.setattr(heap, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    stands_still = heap._Heap()
+    there = [Thing()]
+    trace = weakref.ref(there[0])
+    there.clear()
+    runs = 0
+    while trace() is not None:
+        stands_still.hold()
+        stands_still.go_on()
+        stands_still.let_go()
+        runs += 1
+    assert 1 < runs <= heap.LONGEST_STILL // 7
