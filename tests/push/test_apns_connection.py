@@ -287,6 +287,16 @@ def test_an_answer_that_does_not_come_is_waited_for_only_so_long(
     assert time.monotonic() - began < 3
 
 
+def test_who_waits_for_a_stream_in_vain_was_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flask_allmine_liveactivity.push.apns.connection.CONNECT_TIMEOUT", 1)
+    monkeypatch.setattr("flask_allmine_liveactivity.push.apns.connection.ANSWER_TIMEOUT", 2)
+    with LocalApns() as apns, engine(apns) as push:
+        apns.faults.one_stream = True
+        apns.delay(0.7)
+        verdicts = {result.verdict for result in push.send(pushes(6))}
+    assert verdicts == {Verdict.DELIVERED, Verdict.UNREACHABLE}
+
+
 def test_after_an_outage_it_goes_on() -> None:
     with LocalApns() as apns, engine(apns) as push:
         before = send_one(push).verdict

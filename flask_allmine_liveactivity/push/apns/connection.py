@@ -210,6 +210,10 @@ class Connection:
             more, good, bad = self._multi.info_read()
             if good:
                 self._answered_at, self._resets = time.monotonic(), 0
+                if any(handle.getinfo(pycurl.NUM_CONNECTS) for handle in good):
+                    # libcurl has opened another connection by itself, and it begins like the
+                    # first: what one has answered before it went says how much the next will.
+                    self._room = 1
                 self._pace(len(good), good[-1].getinfo(pycurl.TOTAL_TIME))
             finished += [(self._flights[handle], None) for handle in good]
             finished += [(self._flights[handle], code) for handle, code, _ in bad]
@@ -276,7 +280,9 @@ class Connection:
         """Whether the others on the connection are answered: then it tells nothing of Apple, and
         is no reason to let the others wait."""
         if error == pycurl.E_OPERATION_TIMEDOUT:
-            return self._answered_at - seat.started_at > ANSWER_TIMEOUT / 2
+            # Earlier than that, it has waited for a connection and was not sent.
+            sent = time.monotonic() - seat.started_at >= ANSWER_TIMEOUT
+            return sent and self._answered_at - seat.started_at > ANSWER_TIMEOUT / 2
         self._resets += error == _HTTP2_STREAM
         return error == _HTTP2_STREAM and self._resets <= FEW_RESETS and self._answered_at > 0
 
