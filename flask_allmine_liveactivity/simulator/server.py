@@ -44,8 +44,6 @@ _SHUTDOWN_TIMEOUT = 1.0
 _GRACE = 0.2
 _STOP_TIMEOUT = 5.0
 _BACKLOG = 512
-# Apple asks to keep connections open for hours and days.
-_KEEP_ALIVE = 24 * 3600.0
 # After so many requests on a connection Hypercorn sends a GOAWAY, and leaves those under way
 # without an answer; its default is 1,000.
 _UNLIMITED = 2**31
@@ -62,7 +60,6 @@ def hypercorn_config(folder: Path) -> Config:
     config.keyfile = str(folder / SERVER_KEY_FILE)
     config.alpn_protocols = ["h2"]
     config.h2_max_concurrent_streams = UNAUTHENTICATED_STREAMS
-    config.keep_alive_timeout = _KEEP_ALIVE
     config.keep_alive_max_requests = _UNLIMITED
     config.include_date_header = False
     config.include_server_header = False

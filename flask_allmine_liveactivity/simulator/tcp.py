@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
+from typing import Any
 
 from hypercorn.asyncio.tcp_server import TCPServer
+from hypercorn.asyncio.worker_context import AsyncioSingleTask
 from hypercorn.protocol.h2 import H2Protocol
+from hypercorn.typing import TaskGroup
 
 from flask_allmine_liveactivity.simulator.stream import leave_limit_to_us
 
@@ -41,12 +45,30 @@ class Writer(asyncio.StreamWriter):
         self.transport.abort()
 
 
+class _NeverIdle(AsyncioSingleTask):
+    """Takes the place of the task that closes an idle connection.
+
+    Apple asks to keep connections open for hours and days. Hypercorn would begin such a task after
+    each answer, and leave the last one to the garbage collector where the loop has ended.
+    """
+
+    async def restart(self, task_group: TaskGroup, action: Callable[..., Any]) -> None:
+        pass
+
+    async def stop(self) -> None:
+        pass
+
+
 class Http2Connection(TCPServer):
     """Hypercorn's end of a connection, which ends when the other one has ended.
 
     Hypercorn itself would wait: for as long as an idle connection may be kept, and for ever where
     an answer was still to be sent.
     """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.idle_task = _NeverIdle()
 
     async def _read_data(self) -> None:
         if isinstance(self.protocol.protocol, H2Protocol):
