@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from faults import sick
+from faults.apple import Front
 
 from flask_allmine_liveactivity.model import Push, PushResult, Verdict
 from flask_allmine_liveactivity.push.apns.client import ApnsPush
@@ -285,6 +288,19 @@ def test_an_answer_that_does_not_come_is_waited_for_only_so_long(
         result = send_one(push)
     assert result.verdict is Verdict.UNREACHABLE
     assert time.monotonic() - began < 3
+
+
+def test_a_server_that_leaves_early_and_often_keeps_nobody_from_being_told(
+    apns: LocalApns,
+) -> None:
+    """Nobody is sent to one connection after the other that leaves before his turn comes."""
+    with Front(apns) as front, engine(apns, url=front.url) as push:
+        leaves = sick.leaves_after(10, front.taken_by_others)
+        front.become(sick.over_tls(apns.ca_file.parent, leaves, "h2"))
+        verdicts = Counter(result.verdict for result in push.send(pushes(500)))
+        taken = Counter(front.taken_by_others)
+    assert verdicts == {Verdict.DELIVERED: 500}
+    assert len(taken) == taken.total() == 500
 
 
 def test_who_waits_for_a_stream_in_vain_was_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
