@@ -73,7 +73,7 @@ def make_app() -> Flask:
     schema = Registration()
 
     @app.post("/api/v1/notifications/live-activity-sessions")
-    @jwt_required()  # type: ignore[untyped-decorator]
+    @jwt_required()
     def register() -> Any:
         try:
             given = schema.load(request.get_json())

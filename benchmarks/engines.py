@@ -156,6 +156,7 @@ def aioapns(url: str, ca: str, count: int, in_flight: int) -> dict[str, float]:
             ssl_context=context,
             max_connections=1,
         )
+        # It has no setting for where to push; and no types.
         protocol: Any = apns.pool.protocol_class  # type: ignore[attr-defined]
         protocol.APNS_SERVER, protocol.APNS_PORT = host, int(port)
         message = json.loads(PAYLOAD)

@@ -28,6 +28,7 @@ from flask_allmine_liveactivity.storage.sql.waiting import waiting_row
 
 STREAM = "65f000000000000000000001"
 BUNDLE = "com.example.allmine"
+# Signs nothing but the phones' tokens of a benchmark.
 SECRET = "only for benchmarks, and long enough for HS256"  # noqa: S105
 
 SERVERS = {

@@ -26,7 +26,7 @@ def login() -> Response:
 
 
 @accounts.post("/logout")
-@jwt_required()  # type: ignore[untyped-decorator]
+@jwt_required()
 def logout() -> Response:
     """The next user of this phone may register its Live Activities."""
     live_activity.release(get_jwt_identity(), str(request.get_json().get("deviceId")))

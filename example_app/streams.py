@@ -30,7 +30,7 @@ def list_streams() -> Response:
 
 
 @streams.post("")
-@jwt_required()  # type: ignore[untyped-decorator]
+@jwt_required()
 def schedule() -> tuple[Response, int]:
     """Schedule a stream of one's own: ``title``, and ``startsAt`` in seconds since the epoch."""
     given = request.get_json()
@@ -47,7 +47,7 @@ def schedule() -> tuple[Response, int]:
 
 
 @streams.post("/<stream_id>/<any(cancel, ready, start, expire):moment>")
-@jwt_required()  # type: ignore[untyped-decorator]
+@jwt_required()
 def end_countdown(stream_id: str, moment: str) -> Response:
     """Cancel, ready, start or expire a stream: its countdowns leave the lock screens."""
     stream = _set_status(stream_id, MOMENTS[moment])
@@ -57,7 +57,7 @@ def end_countdown(stream_id: str, moment: str) -> Response:
 
 
 @streams.post("/<stream_id>/reschedule")
-@jwt_required()  # type: ignore[untyped-decorator]
+@jwt_required()
 def reschedule(stream_id: str) -> Response:
     """Schedule a stream again that was cancelled or has expired."""
     stream = _set_status(stream_id, "scheduled", starts_at=time.time() + IN_HALF_AN_HOUR)
