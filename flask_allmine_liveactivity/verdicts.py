@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from flask_allmine_liveactivity.model import (
     PushResult,
@@ -30,6 +31,18 @@ STALE_GONE_WAIT = 5.0
 
 EXPIRED = "Expired"
 _GONE_REASONS = frozenset({"Unregistered", "ExpiredToken", "HTTP 410"})
+
+
+def blamed(result: PushResult) -> PushResult:
+    """A result that tells of its own push where that is known to be at fault, not of Apple.
+
+    One that had no answer before, where others had one, is no reason to let those wait.
+    """
+    session = result.push.session
+    known_for_it = session.attempts > 0 and session.reason == result.reason
+    if result.verdict is Verdict.UNREACHABLE and known_for_it:
+        return replace(result, verdict=Verdict.RETRY)
+    return result
 
 
 def settle(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
 
-from flask_allmine_liveactivity import fanout
+from flask_allmine_liveactivity import resting
 from flask_allmine_liveactivity.errors import StorageUnavailable
 from flask_allmine_liveactivity.model import (
     Push,
@@ -329,4 +329,4 @@ def test_a_run_that_stopped_leaves_its_event_due(world: World) -> None:
 
 
 def test_the_constants_of_holding_are_those_of_the_design() -> None:
-    assert (fanout.FIRST_HOLD, fanout.LONGEST_HOLD) == (MINUTE, 15 * MINUTE)
+    assert (resting.FIRST_HOLD, resting.LONGEST_HOLD) == (MINUTE, 15 * MINUTE)

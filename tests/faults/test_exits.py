@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import services
 
-from flask_allmine_liveactivity.fanout import FIRST_BATCH
+from flask_allmine_liveactivity.batch_size import FIRST_BATCH
 from flask_allmine_liveactivity.simulator import LocalApns
 
 from .audience import until

@@ -30,7 +30,8 @@ def settled_before_the_answer() -> contextlib.AbstractContextManager[Any]:
 
     def drawn(self: fanout.FanOut) -> Iterator[Push]:
         for push in draw(self):
-            batch = self._in_hand[push.session.claim_id]
+            batch = self._hands.batch_of(push.session)
+            assert batch is not None
             delivered = PushResult(push, Verdict.DELIVERED, status=200)
             settlement = settle(delivered, revision=batch.revision, claimed_at=0.0, now=batch.now)
             self._storage.settle([settlement])
