@@ -86,8 +86,18 @@ class Database:
     @contextlib.contextmanager
     def reading(self, engine: Engine) -> Iterator[Connection]:
         """A connection to read from, one statement at a time."""
-        with engine.connect() as connection:
+        with self.writing_once(engine) as connection:
             yield connection
+
+    @contextlib.contextmanager
+    def writing_once(self, engine: Engine) -> Iterator[Connection]:
+        """A connection for a single ``insert_unless_taken`` or other statement.
+
+        The server makes a transaction of it by itself: to begin and to commit one would be two
+        more answers to wait for, and beside a fan-out each may wait for a processor.
+        """
+        with engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     def is_passing(self, error: DBAPIError) -> bool:
         """Whether the same transaction may succeed when it is run again at once."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Engine,
     Select,
     Update,
     bindparam,
@@ -34,6 +36,17 @@ class MariaDB(Database):
     # ER_LOCK_DEADLOCK, ER_LOCK_WAIT_TIMEOUT, ER_CHECKREAD ("record has changed")
     _PASSING = frozenset({1213, 1205, 1020})
     _DUPLICATE = 1062
+
+    @contextlib.contextmanager
+    def reading(self, engine: Engine) -> Iterator[Connection]:
+        with engine.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def writing_once(self, engine: Engine) -> Iterator[Connection]:
+        # To switch autocommit on and off are questions to the server, too.
+        with self.transaction(engine) as connection:
+            yield connection
 
     def before_locking(self, connection: Connection, **settings: str) -> None:
         """It is told once, when it is connected to (``patience``); and of the disk only as a whole

@@ -76,6 +76,16 @@ class SQLite(Database):
                     turn.close()
                     self._checkpoint(connection)
 
+    @contextlib.contextmanager
+    def reading(self, engine: Engine) -> Iterator[Connection]:
+        with engine.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def writing_once(self, engine: Engine) -> Iterator[Connection]:
+        with self.transaction(engine) as connection:
+            yield connection
+
     def _checkpoint(self, connection: Connection) -> None:
         """Copy what the log has gathered to the file, while others write on.
 

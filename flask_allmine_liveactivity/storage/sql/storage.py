@@ -92,13 +92,14 @@ class SQLStorage(Storage):
     # --- registering -------------------------------------------------------------------------
 
     def register(self, session: Session, resolve: Resolve) -> Resolution:
+        # Most registrations meet nobody: a plain insert decides those.
+        fresh = resolve([])
+        if fresh.write is not None and self._transactions.write_once(
+            partial(self._database.insert_unless_taken, session=fresh.write)
+        ):
+            return fresh
+
         def work(connection: Connection) -> Resolution:
-            # Most registrations meet nobody: a plain insert decides those.
-            fresh = resolve([])
-            if fresh.write is not None and self._database.insert_unless_taken(
-                connection, fresh.write
-            ):
-                return fresh
             self._database.before_locking(connection)
             met = lock_those_met_by(connection, session)
             resolution = resolve(met)
@@ -169,15 +170,18 @@ class SQLStorage(Storage):
             )
         )
 
-        def work(connection: Connection) -> StreamEvent | None:
-            if connection.dialect.update_returning:
-                row = connection.execute(touched.returning(events)).first()
-                return event_of(row) if row else None
+        def in_one(connection: Connection) -> StreamEvent | None:
+            row = connection.execute(touched.returning(events)).first()
+            return event_of(row) if row else None
+
+        def in_two(connection: Connection) -> StreamEvent | None:
             if connection.execute(touched).rowcount == 0:
                 return None
             return event_of(connection.execute(the_event(stream_id)).one())
 
-        return self._write(work)
+        if self._transactions.engine.dialect.update_returning:
+            return self._transactions.write_once(in_one)
+        return self._write(in_two)
 
     def event(self, stream_id: str) -> StreamEvent | None:
         rows = self._read(the_event(stream_id))

@@ -123,6 +123,12 @@ class Transactions:
             f"The SQL storage did not answer ({type(cause).__name__}: {first_line}).{remedy}"
         )
 
+    def write_once(self, work: Callable[[Connection], T]) -> T:
+        """Run `work`, which executes one statement; it may be run more than once."""
+        if not self._prepared:
+            self.prepare()
+        return self._again(self.database.writing_once, work)
+
     def change(self, statement: Executable) -> int:
         """Run one writing statement; returns how many rows it met."""
 
@@ -130,4 +136,4 @@ class Transactions:
             result = connection.execute(statement)
             return result.rowcount if isinstance(result, CursorResult) else 0
 
-        return self.write(work)
+        return self.write_once(work)
