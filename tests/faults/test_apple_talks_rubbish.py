@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import select
+import socket
+import struct
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from flask_allmine_liveactivity.simulator.certificate import make_certificate
 
 from . import sick
 from .apple import Behaviour
@@ -82,3 +88,17 @@ def assert_nothing_leaks(grown: list[tuple[int, int]], worker: subprocess.Popen[
     files, memory = grown[2]
     assert until(lambda: open_files(worker.pid) <= files + 1, 10), grown
     assert rss(worker.pid) <= memory + MORE_MEMORY, grown
+
+
+def test_who_resets_before_it_shakes_hands_leaves_nothing_open(tmp_path: Path) -> None:
+    make_certificate("127.0.0.1").write(tmp_path)
+    behave = sick.over_tls(tmp_path, sick.talks_rubbish, "h2")
+    before = open_files(os.getpid())
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = socket.create_connection(server.getsockname())
+        taken, _ = server.accept()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        assert select.select([taken], [], [], 10)[0]
+        behave(taken)
+    assert open_files(os.getpid()) == before
