@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
@@ -52,6 +53,12 @@ class Database:
 
     at_once = 10_000
     """How many sessions are claimed or settled in one transaction, at most."""
+    commits_by_itself = True
+    """Whether a single statement is sent without a transaction around it.
+
+    To begin one and to commit it are two more answers to wait for, and beside a fan-out each may
+    wait for a processor.
+    """
 
     def adopt(self, engine: Engine) -> Engine:
         """An engine of our own manners over the host's pool; the host's engine is not changed.
@@ -86,18 +93,14 @@ class Database:
     @contextlib.contextmanager
     def reading(self, engine: Engine) -> Iterator[Connection]:
         """A connection to read from, one statement at a time."""
-        with self.writing_once(engine) as connection:
+        with engine.connect() as connection:
+            if self.commits_by_itself:
+                connection.execution_options(isolation_level="AUTOCOMMIT")
             yield connection
 
-    @contextlib.contextmanager
-    def writing_once(self, engine: Engine) -> Iterator[Connection]:
-        """A connection for a single ``insert_unless_taken`` or other statement.
-
-        The server makes a transaction of it by itself: to begin and to commit one would be two
-        more answers to wait for, and beside a fan-out each may wait for a processor.
-        """
-        with engine.connect() as connection:
-            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+    def writing_once(self, engine: Engine) -> AbstractContextManager[Connection]:
+        """A connection for one writing statement, or one ``insert_unless_taken``."""
+        return self.reading(engine) if self.commits_by_itself else self.transaction(engine)
 
     def is_passing(self, error: DBAPIError) -> bool:
         """Whether the same transaction may succeed when it is run again at once."""

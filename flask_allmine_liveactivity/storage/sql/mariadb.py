@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Engine,
     Select,
     Update,
     bindparam,
@@ -37,16 +35,8 @@ class MariaDB(Database):
     _PASSING = frozenset({1213, 1205, 1020})
     _DUPLICATE = 1062
 
-    @contextlib.contextmanager
-    def reading(self, engine: Engine) -> Iterator[Connection]:
-        with engine.connect() as connection:
-            yield connection
-
-    @contextlib.contextmanager
-    def writing_once(self, engine: Engine) -> Iterator[Connection]:
-        # To switch autocommit on and off are questions to the server, too.
-        with self.transaction(engine) as connection:
-            yield connection
+    # It would have to be told, and told again afterwards.
+    commits_by_itself = False
 
     def before_locking(self, connection: Connection, **settings: str) -> None:
         """It is told once, when it is connected to (``patience``); and of the disk only as a whole

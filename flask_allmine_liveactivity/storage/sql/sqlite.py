@@ -46,6 +46,8 @@ class SQLite(Database):
 
     # The one lock is held for a few milliseconds, and phones register in between.
     at_once = 250
+    # Who writes takes a turn.
+    commits_by_itself = False
 
     def __init__(self) -> None:
         self._turns = Turns(BUSY_TIMEOUT)
@@ -75,16 +77,6 @@ class SQLite(Database):
                 if not durable and next(self._batches) % CHECKPOINT_EVERY == 0:
                     turn.close()
                     self._checkpoint(connection)
-
-    @contextlib.contextmanager
-    def reading(self, engine: Engine) -> Iterator[Connection]:
-        with engine.connect() as connection:
-            yield connection
-
-    @contextlib.contextmanager
-    def writing_once(self, engine: Engine) -> Iterator[Connection]:
-        with self.transaction(engine) as connection:
-            yield connection
 
     def _checkpoint(self, connection: Connection) -> None:
         """Copy what the log has gathered to the file, while others write on.

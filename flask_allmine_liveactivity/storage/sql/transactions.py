@@ -124,7 +124,8 @@ class Transactions:
         )
 
     def write_once(self, work: Callable[[Connection], T]) -> T:
-        """Run `work`, which executes one statement; it may be run more than once."""
+        """Run `work`, which executes one statement or one ``insert_unless_taken``; it may be run
+        more than once."""
         if not self._prepared:
             self.prepare()
         return self._again(self.database.writing_once, work)
