@@ -49,9 +49,9 @@ class _Simulator(NamedTuple):
 
 @pytest.fixture
 def _live_activity_simulator() -> Iterator[_Simulator]:
-    if find_spec("hypercorn") is None:
+    if find_spec("h2") is None:
         pytest.fail(
-            'the local APNs needs Hypercorn: pip install "flask-allmine-liveactivity[simulator]"',
+            'the local APNs needs h2: pip install "flask-allmine-liveactivity[simulator]"',
             pytrace=False,
         )
     from flask_allmine_liveactivity.simulator import LocalApns

@@ -21,6 +21,7 @@ from example_app import create_app
 from example_app.database import Stream, database
 from example_app.desk import make_simulator, set_the_scene
 from flask_allmine_liveactivity import LiveActivityError
+from flask_allmine_liveactivity.extension.simulator_ui import outlooks_of
 from flask_allmine_liveactivity.openapi.page import is_installed
 from flask_allmine_liveactivity.simulator.page import URL_PREFIX
 
@@ -58,7 +59,9 @@ def main() -> None:
             sys.exit(f"{error}")
         at_the_end.callback(app.extensions["live_activity"].close)
         if simulator is not None:
-            simulator.mount(app)
+            simulator.mount(app, outlooks_of(app))
+            # Who looks on is let go before the app's storage is closed.
+            at_the_end.callback(simulator.feed.close)
         server = make_server(HOST, port, app, threaded=True, request_handler=_QuietHandler)
         url = f"http://{HOST}:{server.server_port}"
         with _serving(server) as thread:

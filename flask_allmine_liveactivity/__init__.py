@@ -9,14 +9,16 @@ from flask_allmine_liveactivity.errors import (
     ConfigurationError,
     LiveActivityError,
     PayloadTooLarge,
+    SchemaUnusable,
     StorageUnavailable,
     StreamForbidden,
     StreamNotFound,
 )
-from flask_allmine_liveactivity.extension import LiveActivity, notify_stream_state
+from flask_allmine_liveactivity.extension.live_activity import LiveActivity, notify_stream_state
 from flask_allmine_liveactivity.model import (
     Announcement,
     Counts,
+    Decide,
     DeliveryReport,
     Push,
     PushResult,
@@ -28,7 +30,10 @@ from flask_allmine_liveactivity.model import (
     Verdict,
 )
 from flask_allmine_liveactivity.push.base import PushBackend
-from flask_allmine_liveactivity.storage.base import Outcome, Resolution, Storage
+from flask_allmine_liveactivity.storage.base import Storage
+from flask_allmine_liveactivity.storage.resolution import Outcome, Resolution, Resolve
+from flask_allmine_liveactivity.storage.sessions import Sessions
+from flask_allmine_liveactivity.storage.streams import Streams
 
 if TYPE_CHECKING:
     from flask_allmine_liveactivity.push.apns2 import Apns2Push
@@ -46,6 +51,7 @@ __all__ = [
     "ConfigurationError",
     "ConsolePush",
     "Counts",
+    "Decide",
     "DeliveryReport",
     "LiveActivity",
     "LiveActivityError",
@@ -58,9 +64,12 @@ __all__ = [
     "PushBackend",
     "PushResult",
     "Resolution",
+    "Resolve",
     "SQLStorage",
+    "SchemaUnusable",
     "Session",
     "SessionStatus",
+    "Sessions",
     "Settlement",
     "Storage",
     "StorageUnavailable",
@@ -68,6 +77,7 @@ __all__ = [
     "StreamForbidden",
     "StreamNotFound",
     "StreamState",
+    "Streams",
     "Verdict",
     "__version__",
     "notify_stream_state",

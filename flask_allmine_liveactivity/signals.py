@@ -1,23 +1,25 @@
-"""What has happened, for whoever wants to know: signals as Flask has them.
+"""Signals of Flask's kind, sent when something has happened.
 
-The sender is the app. A receiver runs where the thing happens, in a request or in the thread that
-delivers: it must be quick. One that fails is logged, and disturbs nobody.
+The sender is the app. A receiver runs in the request or in the thread that delivers, so it must be
+quick. A receiver that raises is logged, and the request or the delivery goes on.
 
 ``session_registered``
-    A phone was answered: ``stream_id``, ``answer`` (``registered``, ``late``, ``conflict`` or
-    ``too many``) and ``fingerprint``, the short name of its token.
+    A phone was answered: ``stream_id``, ``answer`` (``registered``, ``late``, ``conflict``,
+    ``elsewhere`` or ``too many``) and ``fingerprint``, the short name of its token.
 ``stream_ended``
     An end was announced, also one that is said again: ``stream_id``, ``state``, ``revision``.
 ``pushes_settled``
-    A batch is done: ``settled``, a list of ``Settled``. A push whose token has changed while it was
-    under way is among them, though it counts for nothing, and its session is told again.
+    A batch is done: ``settled``, a list of ``Settled``. It includes pushes whose token has changed
+    while they were under way; these count for nothing, and the new token gets a push.
+
+.. versionadded:: 0.1.0
 """
 
 from __future__ import annotations
 
 from blinker import Namespace
 
-from flask_allmine_liveactivity.happenings import Settled
+from flask_allmine_liveactivity.model.settled import Settled
 
 _signals = Namespace()
 session_registered = _signals.signal("live-activity-session-registered")

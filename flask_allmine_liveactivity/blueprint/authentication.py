@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from flask import current_app
 from flask_jwt_extended import get_jwt_identity, verify_jwt_in_request
 from flask_jwt_extended.exceptions import JWTExtendedException
-from jwt.exceptions import PyJWTError
+from jwt.exceptions import PyJWKClientError, PyJWKSetError, PyJWTError
 
+from flask_allmine_liveactivity.app.jwt_manager import require_jwt_manager
 from flask_allmine_liveactivity.blueprint.envelope import failure
 from flask_allmine_liveactivity.blueprint.schema import is_text
 from flask_allmine_liveactivity.errors import ConfigurationError
+from flask_allmine_liveactivity.model.canonical import canonical_user_id
 
 logger = logging.getLogger(__name__)
 
 LONGEST_USER_ID = 255
 
-
-def require_jwt_manager() -> None:
-    """Raise ``ConfigurationError`` where the host has not set up Flask-JWT-Extended."""
-    if "flask-jwt-extended" not in current_app.extensions:
-        raise ConfigurationError(
-            "Live Activity sessions are registered with a JWT, and this app has no JWTManager: "
-            "call JWTManager(app), with JWT_SECRET_KEY set (Flask-JWT-Extended)."
-        )
+# Whatever network is underneath says so by an OSError.
+_WITHOUT_KEYS = (PyJWKClientError, PyJWKSetError, OSError)
 
 
 def authenticated_user_id(loader: Callable[[dict[str, Any]], object] | None) -> str:
@@ -37,8 +32,9 @@ def authenticated_user_id(loader: Callable[[dict[str, Any]], object] | None) -> 
 
     Raises:
         HTTPException: 401 where the token is missing, malformed, expired, revoked, not an access
-            token or
-            without a user; 503 where the host's block list or user look-up failed.
+            token or without a user; 503 where the host's block list, its user look-up or its keys
+            could not be asked.
+        ConfigurationError: What should be the user's id is a dictionary, a list, ...
     """
     claims = _verified_claims()
     return _storable(get_jwt_identity() if loader is None else loader(claims))
@@ -50,6 +46,14 @@ def _verified_claims() -> dict[str, Any]:
         # Only the header: a host that keeps its tokens in cookies would refuse a Bearer token.
         verified = verify_jwt_in_request(locations="headers")
     except (JWTExtendedException, PyJWTError, UnicodeError, RecursionError) as error:
+        if _is_about_the_keys(error):
+            # Its text may quote the URL that the keys are at, and that a password.
+            logger.error(
+                "Live Activity: the keys that verify a JWT could not be had (%s): the request is "
+                "answered with 503. See whether the URL of the JWKS can be reached from here.",
+                " from ".join(type(each).__name__ for each in _chain(error)),
+            )
+            raise failure(503) from None
         logger.debug("Live Activity request refused: %s", type(error).__name__)
         raise failure(401) from None
     except Exception as error:
@@ -61,8 +65,31 @@ def _verified_claims() -> dict[str, Any]:
     return claims
 
 
+def _is_about_the_keys(error: BaseException) -> bool:
+    """Whether a token could not be verified for want of a key, through no fault of its own."""
+    if isinstance(error, PyJWKClientError) and "Unable to find a signing key" in str(error):
+        return False
+    return any(isinstance(each, _WITHOUT_KEYS) for each in _chain(error))
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and those that it came of, as a traceback shows them."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
 def _storable(user_id: object) -> str:
-    text = "" if user_id is None or isinstance(user_id, bool) else str(user_id)
+    if user_id is None:
+        raise failure(401)
+    try:
+        text = canonical_user_id(user_id)
+    except (TypeError, ValueError) as error:
+        # Not a 401: nobody could ever register, and the phones would only log in again.
+        raise ConfigurationError(
+            f"Live Activity sessions belong to a user: {error}. Say which part of the token is the "
+            "user's id with @live_activity.user_id_loader."
+        ) from None
     if not text or len(text) > LONGEST_USER_ID or not is_text(text):
         raise failure(401)
     return text

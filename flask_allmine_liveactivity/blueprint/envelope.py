@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Response
-from werkzeug.exceptions import HTTPException, default_exceptions
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, default_exceptions
 from werkzeug.http import HTTP_STATUS_CODES
 
 from flask_allmine_liveactivity.errors import StorageUnavailable
@@ -23,6 +23,11 @@ MESSAGES = {
     404: "Resource not found",
     409: "Resource already exists or cannot be changed in its current state",
 }
+
+# What follows the message of a 409: an app that knows the first has nothing to repeat.
+STREAM_HAS_ENDED = "The stream has ended: this activity is kept, and will be ended."
+HELD_BY_ANOTHER_USER = "Another user holds this activity or its token."
+OF_ANOTHER_STREAM = "This activity or its token belongs to another stream."
 
 # What a raised HTTPException says in its headers and the envelope keeps.
 _KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
@@ -74,6 +79,18 @@ def use_envelope(blueprint: Blueprint) -> None:
         blueprint.register_error_handler(code, _on_http_exception)
     blueprint.register_error_handler(StorageUnavailable, _on_storage_unavailable)
     blueprint.register_error_handler(Exception, _raise_again)
+
+
+def refuse_other_methods(path: str) -> Response | None:
+    """The answer to a method that nobody takes at `path`; ``None`` for all other requests.
+
+    Flask fails to route it before it knows of a blueprint. To take all methods would be easier, and
+    would stand in the way of a host that has something of its own at the same path.
+    """
+    error = request.routing_exception
+    if isinstance(error, MethodNotAllowed) and request.path == path:
+        return _on_http_exception(error)
+    return None
 
 
 def _on_http_exception(error: HTTPException) -> Response:

@@ -8,8 +8,12 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates
 
-from flask_allmine_liveactivity.announcement import LONGEST_STREAM_ID, canonical_stream_id
-from flask_allmine_liveactivity.settings import URL_SAFE
+from flask_allmine_liveactivity.app.settings import URL_SAFE
+from flask_allmine_liveactivity.model.canonical import (
+    LONGEST_STREAM_ID,
+    canonical_stream_id,
+    token_spellings,
+)
 
 LONGEST_ID = 255
 # Apple: make no assumptions about a token's size. Some of 256 digits have been seen.
@@ -55,6 +59,9 @@ class SessionSchema(Schema):
 
     class Meta:
         unknown = EXCLUDE
+        # marshmallow knows classes by their names, in one registry for all: the host may have one
+        # of this name.
+        register = False
 
     stream_id = fields.String(
         required=True,
@@ -121,7 +128,8 @@ class SessionSchema(Schema):
     @validates("token")
     def _has_the_form_of_a_token(self, value: str, **_: Any) -> None:
         # Also where the host's pattern is wider: the token becomes a part of a URL's path.
-        if not URL_SAFE.fullmatch(value) or not self._token_pattern.fullmatch(value):
+        taken = any(map(self._token_pattern.fullmatch, token_spellings(value)))
+        if not URL_SAFE.fullmatch(value) or not taken:
             raise ValidationError("Not a valid Live Activity token.")
 
 

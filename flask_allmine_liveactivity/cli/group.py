@@ -1,10 +1,9 @@
-"""The group of commands, and how they speak."""
+"""The group of commands, and what their options have in common."""
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -13,6 +12,26 @@ from flask.cli import with_appcontext
 from flask_allmine_liveactivity.errors import LiveActivityError
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
+
+
+class Seconds(click.FloatRange):
+    """A duration on the command line: not less than zero, and a number that can be reckoned with.
+
+    ``nan`` is neither less nor more than anything: on PostgreSQL all rows are older.
+    """
+
+    name = "seconds"
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        seconds = float(super().convert(value, param, ctx))
+        if not math.isfinite(seconds):
+            self.fail(f"{value} is not a number of seconds.", param, ctx)
+        return seconds
 
 
 class _Group(click.Group):
@@ -39,15 +58,3 @@ def command(name: str) -> Callable[[Callable[..., None]], click.Command]:
         return made
 
     return register
-
-
-def echo_json(value: object) -> None:
-    """Print a value for other programs."""
-    click.echo(json.dumps(value, indent=2))
-
-
-def utc(seconds: float | None) -> str | None:
-    """A time as ISO 8601, or ``None`` where there is none."""
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat("T", "seconds")

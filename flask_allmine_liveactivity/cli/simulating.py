@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from flask_allmine_liveactivity.cli.group import live_activity_commands
+from flask_allmine_liveactivity.cli.printing import with_the_time
 
 FOLDER = Path(".live-activity-simulator")
 # Apple's other port, and one that needs no rights.
@@ -42,10 +43,22 @@ PORT = 2197
     help="Where certificate and key are kept, so that the settings stay valid.",
 )
 @click.option(
-    "--strict", is_flag=True, help="Refuse provider tokens that are renewed within 20 minutes."
+    "--strict", is_flag=True, help="Refuse provider tokens that a team renews within 20 minutes."
+)
+@click.option(
+    "--reconnects",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Refuse an address that opens and closes N connections within a minute. Default: any.",
 )
 def simulator(
-    host: str, port: int, environment: str, bundle_id: str, folder: Path, strict: bool
+    host: str,
+    port: int,
+    environment: str,
+    bundle_id: str,
+    folder: Path,
+    strict: bool,
+    reconnects: int | None,
 ) -> None:
     """Run a local APNs: it checks and answers as Apple does, and says which rule was broken."""
     try:
@@ -63,6 +76,7 @@ def simulator(
             certificate_folder=folder.resolve(),
             keep=0,
             token_updates=1 if strict else TOKEN_UPDATES,
+            reconnects_a_minute=reconnects,
         )
     except OSError as error:
         raise click.ClickException(
@@ -75,11 +89,12 @@ def simulator(
             f"Port {port} of {host} cannot be used ({error.strerror}): choose another with --port, "
             "or another address with --host."
         ) from None
+    stopped = _stopped_by_signal()
     settings = {**apns.settings, "LIVE_ACTIVITY_APNS_KEY": str(apns.key_file)}
     _say_how_to_use(settings)
     click.echo(f"A local APNs ({environment}) listens at {apns.url}. Stop it with Ctrl-C.")
     try:
-        _wait_for_the_end()
+        stopped.wait()
     finally:
         apns.stop()
     click.echo("Stopped.")
@@ -98,7 +113,7 @@ def _say_how_to_use(settings: Mapping[str, str]) -> None:
 
 def _log_to_terminal() -> None:
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%H:%M:%S"))
+    handler.setFormatter(with_the_time("%(message)s"))
     log = logging.getLogger("flask_allmine_liveactivity.simulator")
     log.addHandler(handler)
     log.setLevel(logging.INFO)
@@ -113,7 +128,8 @@ def _keep_out_of_git(folder: Path) -> None:
         ignore.write_text("*\n")
 
 
-def _wait_for_the_end() -> None:
+def _stopped_by_signal() -> threading.Event:
+    """What is set once the command is told to end, by Ctrl-C or by the system."""
     stopped = threading.Event()
 
     def stop(*_: object) -> None:
@@ -121,4 +137,4 @@ def _wait_for_the_end() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    stopped.wait()
+    return stopped

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from flask_allmine_liveactivity.delivery import Run
+from flask_allmine_liveactivity.delivery.report import Run
 
 
 class Dispatch(ABC):
@@ -32,4 +32,4 @@ class Dispatch(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Stop: what is claimed and unsent is released."""
+        """Stop: what is claimed and unsent is given back."""

@@ -16,23 +16,26 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
-from flask_allmine_liveactivity.delivery import Delivery, Run
+from flask_allmine_liveactivity.delivery.report import Run
+from flask_allmine_liveactivity.delivery.runner import Delivery
 from flask_allmine_liveactivity.dispatch.base import Dispatch
 from flask_allmine_liveactivity.dispatch.green import refuse_green_threads
 from flask_allmine_liveactivity.dispatch.outbox import Outbox, Send
+from flask_allmine_liveactivity.dispatch.uwsgi import refuse_still_threads
 from flask_allmine_liveactivity.errors import (
     ConfigurationError,
     LiveActivityError,
     StorageUnavailable,
 )
+from flask_allmine_liveactivity.process.opened import Opened
 
 if TYPE_CHECKING:
     from celery import Celery
 
 logger = logging.getLogger(__name__)
 
-DELIVER = "live_activity.deliver"
-SWEEP = "live_activity.sweep"
+DELIVER = "flask_allmine_liveactivity.deliver"
+SWEEP = "flask_allmine_liveactivity.sweep"
 
 # A task works so long, in seconds, and then queues up again: a worker's other tasks have their
 # turn, and a worker that is asked to end need not wait longer.
@@ -46,6 +49,7 @@ WORKERS_ANSWER_WITHIN = 2.0
 
 # Where a Celery app keeps what its tasks run: it lives as long as they do.
 _KEPT_AS = "live_activity_dispatch"
+_HEARS_BEAT = "live_activity_adds_sweep"
 
 
 class CeleryDispatch(Dispatch):
@@ -58,9 +62,11 @@ class CeleryDispatch(Dispatch):
         delivery: This process's.
         queue: Where the tasks go; ``None``: where the host's own routes send them.
         sweep_interval: Between two sweeps, in seconds.
+        opened: Learns how to end the thread that sends messages.
 
     Raises:
-        ConfigurationError: Celery is not installed, or the host has no Celery app yet.
+        ConfigurationError: Celery is not installed, or the host has no Celery app yet; or this is
+            a process of uWSGI without threads.
     """
 
     def __init__(
@@ -69,8 +75,11 @@ class CeleryDispatch(Dispatch):
         delivery: Callable[[], Delivery],
         queue: str | None,
         sweep_interval: float,
+        opened: Opened,
     ) -> None:
+        refuse_still_threads("the messages")
         self._app = app
+        self._opened = opened
         self._delivery = delivery
         self._celery = _celery_of(app)
         self._options = {} if queue is None else {"queue": queue}
@@ -103,30 +112,43 @@ class CeleryDispatch(Dispatch):
         try:
             with self._celery.connection_for_write() as connection:
                 connection.ensure_connection(max_retries=1)
-            registered = self._celery.control.inspect(timeout=WORKERS_ANSWER_WITHIN).registered()
+                hears_all = connection.supports_exchange_type("fanout")
         except Exception as error:  # each broker's client has its own; they may quote its URL
             raise LiveActivityError(
                 f"the Celery broker does not answer ({type(error).__name__}): see broker_url"
             ) from None
+        # As Celery's workers decide on it (celery.worker.consumer.control).
+        if not self._celery.conf.worker_enable_remote_control:
+            return _not_known("remote control is off (worker_enable_remote_control)")
+        if not hears_all:
+            return _not_known("this broker has no remote control")
+        try:
+            registered = self._celery.control.inspect(timeout=WORKERS_ANSWER_WITHIN).registered()
+        except Exception as error:  # a broker may let us send tasks, and no more
+            return _not_known(f"workers cannot be asked ({type(error).__name__})")
         knowing = [name for name, tasks in (registered or {}).items() if DELIVER in str(tasks)]
         if not knowing:
             raise LiveActivityError(
                 f"no Celery worker knows the task {DELIVER!r}: start one with `celery -A ... "
-                "worker --beat`, on the app that is in app.extensions['celery']"
+                "worker --beat`, on the app that is in app.extensions['celery']. (One that was "
+                "started with remote control off cannot answer.)"
             )
         return f"{len(knowing)} Celery worker(s) know {DELIVER!r}"
 
     def close(self) -> None:
-        outbox = self._outboxes.get(os.getpid())
+        outbox = self._outboxes.pop(os.getpid(), None)
         if outbox is not None:
-            outbox.flush()
+            outbox.close()
 
     # --- messages ----------------------------------------------------------------------------
 
     @property
     def _outbox(self) -> Outbox:
-        pid = os.getpid()
-        return self._outboxes.get(pid) or self._outboxes.setdefault(pid, Outbox(self._connect))
+        outbox = self._outboxes.get(os.getpid())
+        if outbox is None:
+            outbox = self._outboxes.setdefault(os.getpid(), Outbox(self._connect))
+            self._opened.add(outbox.close)
+        return outbox
 
     @contextlib.contextmanager
     def _connect(self) -> Iterator[Send]:
@@ -187,9 +209,9 @@ class CeleryDispatch(Dispatch):
         done = self.deliver("", MOST_HELPERS)
         with self._app.app_context():
             try:
-                self._delivery().purge_now_and_then()
+                self._delivery().look_after_the_storage()
             except StorageUnavailable as error:
-                logger.warning("Live Activity records wait to be deleted: %s", error)
+                logger.warning("Old Live Activity records are deleted by a later sweep: %s", error)
         return done
 
     def schedule_sweep(self, scheduler: Any) -> None:
@@ -247,13 +269,21 @@ def _register_tasks(celery: Celery) -> None:
 
     celery.task(deliver, name=DELIVER, **options)
     celery.task(sweep, name=SWEEP, **options)
-    signals.beat_init.connect(add_sweep, weak=False)
+    signals.beat_init.connect(add_sweep)
+    setattr(celery, _HEARS_BEAT, add_sweep)  # Celery's signals hold their receivers weakly
 
 
 def _kept_by(celery: Celery) -> CeleryDispatch:
     dispatch = getattr(celery, _KEPT_AS)
     assert isinstance(dispatch, CeleryDispatch)
     return dispatch
+
+
+def _not_known(why: str) -> str:
+    return (
+        f"the Celery broker answers. Whether a worker knows the task {DELIVER!r} is not known, for "
+        f"{why}: a worker's log lists its tasks when it starts"
+    )
 
 
 def _summary(run: Run) -> str:

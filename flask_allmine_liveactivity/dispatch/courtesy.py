@@ -9,7 +9,7 @@ import weakref
 
 from flask import Flask, request, request_started, request_tearing_down
 
-from flask_allmine_liveactivity.forking import call_if_alive
+from flask_allmine_liveactivity.process.forking import call_if_alive
 
 # How long a fan-out steps aside for the requests under way, and how long it works at the least
 # before it does so again, in seconds: a process that is never without a request delivers, too.

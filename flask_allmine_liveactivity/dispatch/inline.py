@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask_allmine_liveactivity.delivery import Delivery, Run
+from flask_allmine_liveactivity.delivery.report import Run
+from flask_allmine_liveactivity.delivery.runner import Delivery
 from flask_allmine_liveactivity.dispatch.base import Dispatch
 
 

@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from flask_allmine_liveactivity.delivery import Delivery
+from flask_allmine_liveactivity.delivery.runner import Delivery
+from flask_allmine_liveactivity.dispatch.borrowed import Borrowed
 from flask_allmine_liveactivity.errors import StorageUnavailable
 from flask_allmine_liveactivity.model import NEVER
 
@@ -18,7 +19,7 @@ SHORTEST_WAIT = 0.02
 
 
 def deliver_until_stopped(
-    delivery: Delivery,
+    delivery: Delivery | Borrowed,
     wake: threading.Event,
     stopped: threading.Event,
     interval: float,
@@ -36,7 +37,7 @@ def deliver_until_stopped(
         began = time.time()
         try:
             run = delivery.run(on_result=on_result)
-            delivery.purge_now_and_then()
+            delivery.look_after_the_storage()
             # A run knows only of the streams that it was at; others are still due when they were.
             next_due = min(run.next_due, next_due if next_due > began else NEVER)
             wait = 0.0 if run.obstacle else next_due - time.time()

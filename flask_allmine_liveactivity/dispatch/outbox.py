@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import atexit
 import concurrent.futures.thread  # noqa: F401  # see below
+import functools
 import logging
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Final
+
+from flask_allmine_liveactivity.process.forking import call_if_alive
 
 logger = logging.getLogger(__name__)
 
@@ -34,12 +38,13 @@ class Outbox:
     """Sends each message once, in order; one that waits already is not put in again.
 
     Args:
-        connect: Opens a connection for a burst of messages, and gives what sends one over it.
-            None is held open between bursts: it would not survive a fork, or an idle night.
+        connect: A method that opens a connection for a burst of messages, and gives what sends one
+            over it. None is held open between bursts: it would not survive a fork, or an idle
+            night. Its object is not kept: with it goes what it has not sent.
     """
 
     def __init__(self, connect: Callable[[], AbstractContextManager[Send]]) -> None:
-        self._connect = connect
+        self._connect = weakref.WeakMethod(connect)
         self._pid: Final = os.getpid()
         self._changed = threading.Condition()
         self._waiting: dict[str, None] = {}
@@ -47,6 +52,9 @@ class Outbox:
         self._failed = False
         self._said_at = -SAY_AGAIN_AFTER
         self._thread: threading.Thread | None = None
+        self._closed = threading.Event()
+        self._at_exit = functools.partial(call_if_alive, weakref.WeakMethod(self.flush))
+        atexit.register(self._at_exit)
 
     def put(self, message: str) -> None:
         """Send this message soon. Never waits, and never fails."""
@@ -64,7 +72,6 @@ class Outbox:
                 except RuntimeError:  # "can't start new thread": the next message tries again
                     return
                 self._thread = thread
-                atexit.register(self.flush)
 
     def flush(self) -> None:
         """Wait until all are sent; not long, and not for a broker that does not answer."""
@@ -75,21 +82,42 @@ class Outbox:
                 lambda: self._failed or not (self._waiting or self._busy), LAST_WORDS
             )
 
+    def close(self) -> None:
+        """Send what can be sent, and end the thread."""
+        self.flush()
+        self._closed.set()
+        atexit.unregister(self._at_exit)
+
     def _work(self) -> None:
+        """In a thread of its own, for one burst: who sends nothing keeps none."""
         pause = FIRST_PAUSE
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: bool(self._waiting))
-                self._busy = True
-            try:
-                with self._connect() as send:
-                    self._send_all(send)
-            except Exception as error:
-                self._complain(error)
-                time.sleep(pause)
-                pause = min(LONGEST_PAUSE, 2 * pause)
-            else:
+        while self._goes_on():
+            if self._send_burst():
                 pause = FIRST_PAUSE
+            else:
+                self._closed.wait(pause)
+                pause = min(LONGEST_PAUSE, 2 * pause)
+
+    def _goes_on(self) -> bool:
+        with self._changed:
+            self._busy = bool(self._waiting) and not self._closed.is_set()
+            if not self._busy:
+                self._thread = None
+            return self._busy
+
+    def _send_burst(self) -> bool:
+        """Whether all could be sent."""
+        connect = self._connect()
+        if connect is None:
+            self._closed.set()
+            return True
+        try:
+            with connect() as send:
+                self._send_all(send)
+        except Exception as error:
+            self._complain(error)
+            return False
+        return True
 
     def _send_all(self, send: Send) -> None:
         while True:
@@ -118,6 +146,6 @@ class Outbox:
             # Not the error's own words: they may quote the broker's URL, with its password.
             logger.warning(
                 "The Celery broker does not take Live Activity messages (%s). Nothing is lost: "
-                "what is to be told is stored, and told when a worker sweeps.",
+                "the end pushes are stored, and sent when the next sweep finds them.",
                 type(error).__name__,
             )

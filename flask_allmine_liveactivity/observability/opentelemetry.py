@@ -5,6 +5,8 @@
 
 A span marks a moment, within whatever span is current: a registration and an end lie within that of
 their request, a batch in a trace of its own.
+
+.. versionadded:: 0.1.0
 """
 
 from __future__ import annotations
@@ -14,9 +16,9 @@ from typing import Any
 
 from flask import Flask
 
+from flask_allmine_liveactivity.app.installation import EXTENSION, installed_on
 from flask_allmine_liveactivity.errors import ConfigurationError
-from flask_allmine_liveactivity.happenings import Settled
-from flask_allmine_liveactivity.installation import installed_on
+from flask_allmine_liveactivity.model.settled import Settled
 from flask_allmine_liveactivity.signals import pushes_settled, session_registered, stream_ended
 
 try:
@@ -36,12 +38,15 @@ def trace(app: Flask, provider: TracerProvider | None = None) -> None:
 
     Raises:
         ConfigurationError: The extension is not installed on `app`.
+
+    .. versionadded:: 0.1.0
     """
     installed_on(app)
     spans = _Spans(get_tracer("flask_allmine_liveactivity", tracer_provider=provider))
-    session_registered.connect(spans.registered, app, weak=False)
-    stream_ended.connect(spans.ended, app, weak=False)
-    pushes_settled.connect(spans.settled, app, weak=False)
+    app.extensions[f"{EXTENSION}_spans"] = spans  # which holds it: the signals do not
+    session_registered.connect(spans.registered, app)
+    stream_ended.connect(spans.ended, app)
+    pushes_settled.connect(spans.settled, app)
 
 
 class _Spans:

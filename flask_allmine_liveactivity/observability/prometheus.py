@@ -5,24 +5,28 @@
 
 The gauges say how things stand for all processes together, since they are read from the storage
 when they are asked for: every process that is scraped says the same, so take ``max`` over them.
+
+.. versionadded:: 0.1.0
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
+import weakref
 from collections import Counter as TotalBy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from flask import Flask
 
+from flask_allmine_liveactivity.app.installation import Installation, installed_on
 from flask_allmine_liveactivity.errors import ConfigurationError, StorageUnavailable
-from flask_allmine_liveactivity.happenings import Settled
-from flask_allmine_liveactivity.installation import Installation, installed_on
 from flask_allmine_liveactivity.model import Counts, StreamState
-from flask_allmine_liveactivity.registration import Answer
+from flask_allmine_liveactivity.model.settled import Settled
+from flask_allmine_liveactivity.phones.registration import Answer
 from flask_allmine_liveactivity.signals import pushes_settled, session_registered, stream_ended
 
 try:
@@ -47,7 +51,11 @@ def measure(
     *,
     gauges: CollectorRegistry | None = None,
 ) -> None:
-    """Measure `app`; once for each app and registry.
+    """Measure `app`. A factory may call it for each app that it makes.
+
+    The counters of a registry are of all its apps together. Its gauges say how things stand in the
+    storage of one app, the last that was given and is still in use: where apps have storages of
+    their own, give each a registry of its own.
 
     Args:
         app: With the extension installed.
@@ -57,37 +65,54 @@ def measure(
 
     Raises:
         ConfigurationError: The extension is not installed on `app`.
+
+    .. versionadded:: 0.1.0
     """
     installation = installed_on(app)
-    counters = _Counters(registry)
-    session_registered.connect(counters.registered, app, weak=False)
-    stream_ended.connect(counters.ended, app, weak=False)
-    pushes_settled.connect(counters.settled, app, weak=False)
-    (registry if gauges is None else gauges).register(_Standing(installation))
+    if registry not in _COUNTERS:
+        _COUNTERS[registry] = _Counters()
+    counters = _COUNTERS[registry]
+    for counter in counters.all:
+        _register(registry, counter)
+    session_registered.connect(counters.registered, app)
+    stream_ended.connect(counters.ended, app)
+    pushes_settled.connect(counters.settled, app)
+    shown = registry if gauges is None else gauges
+    standing = _STANDING.setdefault(shown, _Standing())
+    standing.show(installation)
+    _register(shown, standing)
+
+
+def _register(registry: CollectorRegistry, ours: Collector) -> None:
+    """Once, and again where a host's tests have emptied the registry in between."""
+    with contextlib.suppress(KeyError):  # it was not there
+        registry.unregister(ours)
+    registry.register(ours)
 
 
 class _Counters:
     """Counts of this process; several are summed up by Prometheus."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self) -> None:
         self._registrations = Counter(
             "live_activity_registrations",
             "Answers to phones that registered an activity.",
             ["answer"],
-            registry=registry,
+            registry=None,
         )
         self._ends = Counter(
             "live_activity_stream_ends",
             "Ends that were announced, also those said again.",
             ["state"],
-            registry=registry,
+            registry=None,
         )
         self._pushes = Counter(
             "live_activity_pushes",
             "Answers to pushes, and claims that were given back.",
             ["outcome", "reason"],
-            registry=registry,
+            registry=None,
         )
+        self.all: tuple[Collector, ...] = (self._registrations, self._ends, self._pushes)
         # From zero on: what has no value before it is one has no rate.
         for answer in Answer:
             self._registrations.labels(answer.value)
@@ -109,12 +134,20 @@ class _Counters:
 class _Standing(Collector):
     """How things stand in the storage."""
 
-    def __init__(self, installation: Installation) -> None:
-        self._installation = installation
+    def __init__(self) -> None:
+        # Weakly: a registry outlives the apps of a test suite.
+        self._shown: list[weakref.ref[Installation]] = []
         self._lock = threading.Lock()
         self._asked_at = -ASK_AGAIN_AFTER
         self._counts: Counts | None = None
         self._held = 0
+
+    def show(self, installation: Installation) -> None:
+        """Ask this one from now on."""
+        with self._lock:
+            self._shown = [each for each in self._shown if each() not in (None, installation)]
+            self._shown.append(weakref.ref(installation))
+            self._asked_at = -ASK_AGAIN_AFTER
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """Nothing is asked of the storage when it is registered."""
@@ -122,20 +155,23 @@ class _Standing(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         with self._lock:
+            in_use = [each for each in (ref() for ref in self._shown) if each is not None]
+            if not in_use:
+                return iter(())
             if time.monotonic() - self._asked_at >= ASK_AGAIN_AFTER:
-                self._ask()
+                self._ask(in_use[-1])
             counts, held = self._counts or Counts(), self._held
             return iter(_families(counts, held, time.time(), up=self._counts is not None))
 
-    def _ask(self) -> None:
+    def _ask(self, installation: Installation) -> None:
         self._asked_at = time.monotonic()
         try:
-            storage = self._installation.storage
+            storage = installation.storage
             self._counts = storage.counts(time.time())
-            self._held = len(storage.held_events(HELD_COUNTED))
+            self._held = sum(event.needs_a_person for event in storage.streams.held(HELD_COUNTED))
         except StorageUnavailable as error:
             self._counts, self._held = None, 0
-            logger.warning("Live Activity metrics: %s", error)
+            logger.warning("Live Activity metrics could not be read: %s", error)
 
 
 def _families(counts: Counts, held: int, now: float, *, up: bool) -> list[GaugeMetricFamily]:
@@ -189,3 +225,8 @@ def _add_by_kind(family: GaugeMetricFamily, counts: Mapping[str, int]) -> None:
 def _kind(reason: str | None) -> str:
     """A reason without what follows a colon: a label must not have endless values."""
     return (reason or "").partition(":")[0][:64]
+
+
+# A metric's name is taken once in a registry, and the default one lives as long as the process.
+_COUNTERS: weakref.WeakKeyDictionary[CollectorRegistry, _Counters] = weakref.WeakKeyDictionary()
+_STANDING: weakref.WeakKeyDictionary[CollectorRegistry, _Standing] = weakref.WeakKeyDictionary()

@@ -8,7 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask_allmine_liveactivity.blueprint.body import LARGEST_BODY
-from flask_allmine_liveactivity.blueprint.envelope import envelope_body
+from flask_allmine_liveactivity.blueprint.envelope import (
+    HELD_BY_ANOTHER_USER,
+    MESSAGES,
+    OF_ANOTHER_STREAM,
+    STREAM_HAS_ENDED,
+    envelope_body,
+)
 
 # That of the contract's example.
 _WHEN = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
@@ -44,9 +50,10 @@ FAILURES: Mapping[int, Failing] = {
     403: Failing("This user may not follow this stream."),
     404: Failing("There is no such stream."),
     409: Failing(
-        "The stream is over: the activity is kept and gets its end push at once. Or another user "
-        "holds this token or activity, or the activity belongs to another stream. There is "
-        "nothing to repeat."
+        "The second string says which: the stream is over, and the activity is kept and gets its "
+        "end push at once (a success, as far as the app goes); or another user holds this token or "
+        "activity; or it belongs to another stream. There is nothing to repeat.",
+        (STREAM_HAS_ENDED,),
     ),
     413: Failing(f"The body is larger than {LARGEST_BODY // 1024} KiB."),
     415: Failing("The body is not sent as JSON."),
@@ -89,3 +96,20 @@ def failure_schema() -> dict[str, Any]:
         "required": ["isSuccess", "statusCode", "data", "errors", "timestamp"],
         "additionalProperties": False,
     }
+
+
+def conflict_schema() -> dict[str, Any]:
+    """A failure whose second string is one of three; a host's own 409 has none."""
+    schema = failure_schema()
+    schema["description"] = "A 409, which says what is in the way."
+    schema["properties"]["statusCode"] = {"const": 409}
+    schema["properties"]["errors"] = {
+        "type": "array",
+        "description": "What has happened, then which of the three it is.",
+        "items": {
+            "enum": [MESSAGES[409], STREAM_HAS_ENDED, HELD_BY_ANOTHER_USER, OF_ANOTHER_STREAM]
+        },
+        "minItems": 1,
+        "maxItems": 2,
+    }
+    return schema

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 
 from flask import Flask, has_request_context, request
 
-import flask_allmine_liveactivity
+from flask_allmine_liveactivity.app.installation import installed_on
+from flask_allmine_liveactivity.app.settings import Settings
+from flask_allmine_liveactivity.blueprint.routes import SESSIONS
 from flask_allmine_liveactivity.blueprint.schema import SessionSchema
 from flask_allmine_liveactivity.errors import ConfigurationError
-from flask_allmine_liveactivity.installation import installed_on
 from flask_allmine_liveactivity.openapi.answers import (
     FAILURES,
     REGISTERED_SCHEMA,
+    conflict_schema,
     example,
     failure_schema,
 )
 from flask_allmine_liveactivity.openapi.samples import LANGUAGES, sample
 from flask_allmine_liveactivity.openapi.warning import DEVELOPMENT, PRODUCTION, above_the_operation
-from flask_allmine_liveactivity.settings import Settings
 
 OPERATION = "registerLiveActivitySession"
 TAG = "Notifications"
-SESSION, REGISTERED, FAILURE = (
+SESSION, REGISTERED, FAILURE, CONFLICT = (
     "LiveActivitySession",
     "LiveActivitySessionRegistered",
     "Failure",
+    "Conflict",
 )
 
 _DESCRIPTION = """\
@@ -50,12 +53,14 @@ def openapi_document(app: Flask) -> dict[str, Any]:
 
     Raises:
         ConfigurationError: The extension is not installed on `app`, or apispec is not installed.
+
+    .. versionadded:: 0.1.0
     """
     settings = installed_on(app).settings
     spec_class, plugin_class = _apispec()
     spec = spec_class(
         title="Live Activity notifications",
-        version=flask_allmine_liveactivity.__version__,
+        version=version("flask-allmine-liveactivity"),
         openapi_version="3.1.0",
         info={
             "description": "Registers iOS Live Activities, so that they end with their stream.",
@@ -69,6 +74,7 @@ def openapi_document(app: Flask) -> dict[str, Any]:
     spec.components.schema(SESSION, schema=schema)
     spec.components.schema(REGISTERED, dict(REGISTERED_SCHEMA))
     spec.components.schema(FAILURE, failure_schema())
+    spec.components.schema(CONFLICT, conflict_schema())
     spec.components.security_scheme(
         "bearerAuth",
         {
@@ -87,7 +93,7 @@ def openapi_document(app: Flask) -> dict[str, Any]:
 
 def path(settings: Settings) -> str:
     """The endpoint's path on its server."""
-    return f"{settings.url_prefix}/live-activity-sessions"
+    return f"{settings.url_prefix}{SESSIONS}"
 
 
 def servers(app: Flask, settings: Settings) -> Mapping[str, str]:
@@ -121,13 +127,15 @@ def _operation(url: str) -> dict[str, Any]:
         "security": [{"bearerAuth": []}],
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": SESSION, "example": _example_session()}},
+            "content": {
+                "application/json": {"schema": _of(SESSION), "example": _example_session()}
+            },
         },
         "responses": {
             "200": {
                 "description": "Registered, now or before.",
                 "content": {
-                    "application/json": {"schema": REGISTERED, "example": {"success": True}}
+                    "application/json": {"schema": _of(REGISTERED), "example": {"success": True}}
                 },
             },
             **{str(status): _failure(status) for status in FAILURES},
@@ -139,6 +147,12 @@ def _operation(url: str) -> dict[str, Any]:
     }
 
 
+def _of(schema: str) -> dict[str, str]:
+    """A reference to one of our schemas: by its name alone apispec would take the host's, where
+    marshmallow knows one of that name."""
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
 def _example_session() -> dict[str, Any]:
     """In the contract's order, which renderers keep."""
     fields = SessionSchema._declared_fields.values()
@@ -146,9 +160,10 @@ def _example_session() -> dict[str, Any]:
 
 
 def _failure(status: int) -> dict[str, Any]:
+    schema = CONFLICT if status == 409 else FAILURE
     answer: dict[str, Any] = {
         "description": FAILURES[status].when,
-        "content": {"application/json": {"schema": FAILURE, "example": example(status)}},
+        "content": {"application/json": {"schema": _of(schema), "example": example(status)}},
     }
     if status == 401:
         answer["headers"] = {

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, abort, current_app, render_template
 
+from flask_allmine_liveactivity.app.settings import Settings
 from flask_allmine_liveactivity.errors import ConfigurationError
 from flask_allmine_liveactivity.openapi import warning
 from flask_allmine_liveactivity.openapi.document import (
@@ -20,7 +21,6 @@ from flask_allmine_liveactivity.openapi.document import (
 )
 from flask_allmine_liveactivity.openapi.samples import LANGUAGES, sample
 from flask_allmine_liveactivity.openapi.typescript import typescript
-from flask_allmine_liveactivity.settings import Settings
 
 NAME = "live_activity_reference"
 # Swagger UI, as this package on PyPI carries it: no page of ours asks anybody else for a file.

@@ -24,6 +24,8 @@ def typescript(document: Mapping[str, Any]) -> str:
 
     Raises:
         ConfigurationError: A schema has something that has no words here.
+
+    .. versionadded:: 0.1.0
     """
     info = document["info"]
     head = f"// {info['title']} {info['version']}: what is sent, and what is answered.\n"
@@ -54,6 +56,7 @@ def _type(schema: Mapping[str, Any]) -> str:
     kind = schema.get("type")
     if kind == "array":
         item = _type(schema["items"])
+        item = f"({item})" if " | " in item else item
         return f"[{item}, ...{item}[]]" if schema.get("minItems") else f"{item}[]"
     if kind in _SIMPLE:
         return _SIMPLE[kind]

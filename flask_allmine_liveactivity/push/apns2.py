@@ -19,10 +19,10 @@ from typing import Any
 
 from flask_allmine_liveactivity.errors import ConfigurationError
 from flask_allmine_liveactivity.model import Push, PushResult, Verdict, fingerprint
-from flask_allmine_liveactivity.push.apns.answers import verdict_of
+from flask_allmine_liveactivity.push.answers import verdict_of
 from flask_allmine_liveactivity.push.apns.client import topic_of
+from flask_allmine_liveactivity.push.apns_settings import ApnsSettings
 from flask_allmine_liveactivity.push.base import PushBackend
-from flask_allmine_liveactivity.settings import ApnsSettings
 
 
 class _PushType(Enum):
@@ -81,6 +81,8 @@ class Apns2Push(PushBackend):
         client: An ``apns2.client.APNsClient``.
         bundle_id: The app's; the topic's suffix is added. Without it,
             ``LIVE_ACTIVITY_APNS_BUNDLE_ID`` is taken.
+
+    .. versionadded:: 0.1.0
     """
 
     def __init__(self, client: Any, bundle_id: str | None = None) -> None:
@@ -96,6 +98,8 @@ class Apns2Push(PushBackend):
 
         Raises:
             ConfigurationError: There is none there either.
+
+        .. versionadded:: 0.1.0
         """
         if self._topic is None and bundle_id is None:
             raise ConfigurationError(
@@ -110,7 +114,10 @@ class Apns2Push(PushBackend):
             yield result
 
     def close(self) -> None:
-        """The client is the host's."""
+        """The client is the host's.
+
+        .. versionadded:: 0.1.0
+        """
 
     def _send(self, push: Push) -> PushResult:
         try:
@@ -152,10 +159,11 @@ class Apns2Push(PushBackend):
 def open_apns2(apns: ApnsSettings) -> Apns2Push:
     """A client of our own, from the same settings as the ``apns`` backend."""
     client, credentials = _apns2("client"), _apns2("credentials")
-    if apns.server is not None or apns.ca is not None:
+    if any(given is not None for given in (apns.server, apns.ca, apns.proxy)):
         raise ConfigurationError(
             "LIVE_ACTIVITY_PUSH = 'apns2' knows only Apple's servers: it cannot use "
-            "LIVE_ACTIVITY_APNS_SERVER or LIVE_ACTIVITY_APNS_CA. Use 'apns', or pass "
+            "LIVE_ACTIVITY_APNS_SERVER, LIVE_ACTIVITY_APNS_CA or LIVE_ACTIVITY_APNS_PROXY (but "
+            "obeys https_proxy in the environment). Use 'apns', or pass "
             "Apns2Push(client, bundle_id) with a client of your own."
         )
     with tempfile.TemporaryDirectory() as folder:  # its credentials read the key from a file

@@ -19,16 +19,19 @@ from flask_allmine_liveactivity.simulator.folder import Folder
 from flask_allmine_liveactivity.simulator.gateway import Gateway
 from flask_allmine_liveactivity.simulator.judge import Judge
 from flask_allmine_liveactivity.simulator.keys import SigningKey
-from flask_allmine_liveactivity.simulator.provider_token import ProviderTokens, TokenUpdates
+from flask_allmine_liveactivity.simulator.provider_token import ProviderTokens
 from flask_allmine_liveactivity.simulator.received import Received, Records
-from flask_allmine_liveactivity.simulator.server import Server, hypercorn_config, reserved
+from flask_allmine_liveactivity.simulator.receiving import Receiving
+from flask_allmine_liveactivity.simulator.reconnects import Reconnects
+from flask_allmine_liveactivity.simulator.server import Server, reserved, tls_context
+from flask_allmine_liveactivity.simulator.token_updates import TokenUpdates
 from flask_allmine_liveactivity.simulator.told import ToldAnswers
 
 TOKEN_UPDATES = 100
-"""More provider tokens of one key within 20 minutes than a fleet of processes makes."""
+"""More provider tokens of one team within 20 minutes than a fleet of processes makes."""
 
 
-class LocalApns(Accounts, Answering):
+class LocalApns(Accounts, Answering, Receiving):
     """A push server that checks and answers like Apple's, on this machine.
 
         with LocalApns() as apns:
@@ -58,14 +61,18 @@ class LocalApns(Accounts, Answering):
         keep: How many pushes `received` keeps, the latest; ``None``: all.
         max_concurrent_streams: How many requests a connection may have under way, once it has sent
             one with a valid provider token; before, it is one, as at Apple's.
-        token_updates: How many provider tokens of a key may have been made within 20 minutes, over
-            all its connections; 1 is Apple's rule by the letter. More than one are said in the log.
-            A single connection keeps the rule in any case, unless this is ``None``: no rule.
+        token_updates: How many provider tokens of a team may have been made within 20 minutes,
+            over all its keys and connections; 1 is Apple's rule by the letter. More than one are
+            said in the log. A single connection keeps the rule in any case, unless this is
+            ``None``: no rule.
         pushes_in_a_row: How many pushes a connection may send to one token, one after the other and
             within a minute, until they meet ``TooManyRequests``; ``None``: any. Apple has such a
             number, and does not say which.
         idle_timeout: Seconds after which a push on an idle connection meets ``IdleTimeout``;
             ``None``: never. Apple keeps connections for hours and days.
+        reconnects_a_minute: How many connections an address may open and close again within a
+            minute, until new ones are refused; ``None``: any. Apple takes whoever connects for each
+            push for an attacker, and does not say from how many on.
         bad_tokens_until_goaway: How many ``BadDeviceToken`` end a connection; ``None``: none do.
             Apple does so, and does not say at how many.
         broadcasts: Whether the app is set up for broadcasts; else they meet ``FeatureNotEnabled``.
@@ -93,6 +100,7 @@ class LocalApns(Accounts, Answering):
         token_updates: int | None = TOKEN_UPDATES,
         pushes_in_a_row: int | None = None,
         idle_timeout: float | None = None,
+        reconnects_a_minute: int | None = None,
         bad_tokens_until_goaway: int | None = None,
         broadcasts: bool = True,
         most_channels: int = MOST_CHANNELS,
@@ -107,7 +115,8 @@ class LocalApns(Accounts, Answering):
         key = SigningKey(key_id, team_id, self._folder.signing_key, frozenset((bundle_id,)))
         Accounts.__init__(self, key, bundle_id, most_channels)
         Answering.__init__(self, ToldAnswers(), self._for_each_connection)
-        self._records = Records(keep)
+        Receiving.__init__(self, Records(keep))
+        self._reconnects = Reconnects(reconnects_a_minute, clock)
         judge = Judge(
             environment=environment,
             provider_tokens=ProviderTokens(self._keys, environment, TokenUpdates(token_updates)),
@@ -207,8 +216,9 @@ class LocalApns(Accounts, Answering):
     def _listen(self) -> None:
         self._server = Server(
             self._gateway,
-            hypercorn_config(self._folder.path),
+            tls_context(self._folder.path),
             on_connect=self.faults.meet,
+            reconnects=self._reconnects,
             max_concurrent_streams=self._max_concurrent_streams,
             host=self._host,
             port=self._port,
@@ -283,40 +293,6 @@ class LocalApns(Accounts, Answering):
             "LIVE_ACTIVITY_APNS_SERVER": self.url,
             "LIVE_ACTIVITY_APNS_CA": str(self.ca_file),
         }
-
-    # What came
-
-    @property
-    def received(self) -> list[Received]:
-        """All requests in order of arrival, refused ones too; a copy."""
-        return self._records.kept()
-
-    @property
-    def accepted(self) -> list[Received]:
-        """Those answered with 200."""
-        return self._records.accepted()
-
-    def wait_for(
-        self, count: int, timeout: float = 10.0, *, accepted: bool = True
-    ) -> list[Received]:
-        """Wait for so many pushes since the start or the last `clear`.
-
-        Args:
-            count: How many.
-            timeout: Seconds.
-            accepted: Count those answered with 200 only; otherwise all.
-
-        Returns:
-            All that are kept by then, perhaps more than `count`.
-
-        Raises:
-            TimeoutError: They did not come. The message says what did.
-        """
-        return self._records.wait_for(count, timeout, accepted=accepted)
-
-    def clear(self) -> None:
-        """Forget what was received. What was told to be answered stays."""
-        self._records.clear()
 
     def __repr__(self) -> str:
         where = self.url if self._server is not None else "stopped"

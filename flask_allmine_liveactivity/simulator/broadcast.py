@@ -32,6 +32,8 @@ _METHODS = {
     Kind.ALL_CHANNELS: ("GET",),
 }
 _PUSH_TYPE = "LiveActivity"
+_ATTRIBUTES = ("message-storage-policy", "push-type")
+_PUSH_TYPE_SUFFIX = ".push-type."
 
 
 def check_broadcast_route(request: Request) -> Refusal | None:
@@ -48,13 +50,20 @@ def check_broadcast_route(request: Request) -> Refusal | None:
 
 def check_app(request: Request, key: SigningKey, *, takes_broadcasts: bool) -> Refusal | None:
     """That the app in the path is the key's, and is set up for broadcasts."""
-    app = request.bundle_id
+    app = request.bundle_id or ""
+    apps = " or ".join(sorted(key.apps)) or "one of its own"
+    if request.kind is Kind.BROADCAST and _PUSH_TYPE_SUFFIX in app:
+        return Refusal(
+            "TopicDisallowed",
+            f"the path names {app!r}, and must name {apps}: the bundle id as it is, without the "
+            "suffix that apns-topic has.",
+            BROADCASTING,
+        )
     if app not in key.apps:
-        apps = " or ".join(sorted(key.apps))
         return Refusal(
             "TopicMismatch",
-            f"the path names the app {app!r}, and must name {apps or 'one of its own'}: the key "
-            f"{key.key_id!r} is for no other.",
+            f"the path names the app {app!r}, and must name {apps}: the key {key.key_id!r} is for "
+            "no other.",
         )
     if not takes_broadcasts:
         return Refusal(
@@ -72,7 +81,7 @@ def check_broadcast(request: Request, channels: Channels) -> Refusal | None:
         or _check_push_type(request.headers.get("apns-push-type"), "apns-push-type", "liveactivity")
         or _check_channel(request, channels)
         or _check_broadcast_expiration(request, channels)
-        or check_priority(request)
+        or _check_broadcast_priority(request)
         or _check_payload(request)
     )
 
@@ -86,15 +95,15 @@ def manage_channels(request: Request, channels: Channels) -> Refusal | Answer:
         return Answer(200, content={"channels": channels.ids})
     if request.method == "POST":
         return _create(request, channels)
-    refusal = _check_channel(request, channels)
+    refusal = _check_channel_id(request)
     if refusal is not None:
         return refusal
     channel_id = request.headers[CHANNEL_HEADER]
     if request.method == "DELETE":
-        channels.delete(channel_id)
-        return Answer(204)
+        # Seen by clients; Apple's page does not say it.
+        return Answer(204) if channels.delete(channel_id) else _not_there(channel_id)
     policy = channels.policy(channel_id)
-    if policy is None:  # deleted meanwhile, by the test's own thread
+    if policy is None:
         return _not_registered(channel_id)
     return Answer(200, content={"message-storage-policy": policy.value, "push-type": _PUSH_TYPE})
 
@@ -108,7 +117,9 @@ def _create(request: Request, channels: Channels) -> Refusal | Answer:
             '{"message-storage-policy": 1, "push-type": "LiveActivity"}.',
             CHANNELS,
         )
-    refusal = _check_push_type(asked.get("push-type"), "push-type", _PUSH_TYPE)
+    refusal = _check_attributes(asked) or _check_push_type(
+        asked.get("push-type"), "push-type", _PUSH_TYPE
+    )
     if refusal is not None:
         return refusal
     policy = asked.get("message-storage-policy")
@@ -129,6 +140,18 @@ def _create(request: Request, channels: Channels) -> Refusal | Answer:
     return Answer(201, headers=((CHANNEL_HEADER, channel_id),))
 
 
+def _check_attributes(asked: Mapping[str, Any]) -> Refusal | None:
+    for name in asked:
+        if name not in _ATTRIBUTES:
+            return Refusal(
+                "BadRequestParams",
+                f"the body has the attribute {name!r}, and must have {' and '.join(_ATTRIBUTES)} "
+                "only.",
+                CHANNELS,
+            )
+    return None
+
+
 def _check_push_type(push_type: object, where: str, right: str) -> Refusal | None:
     if push_type is None:
         return Refusal("MissingPushType", f"{where} is missing, and must be {right}.")
@@ -141,6 +164,14 @@ def _check_push_type(push_type: object, where: str, right: str) -> Refusal | Non
 
 
 def _check_channel(request: Request, channels: Channels) -> Refusal | None:
+    refusal = _check_channel_id(request)
+    if refusal is not None:
+        return refusal
+    channel_id = request.headers[CHANNEL_HEADER]
+    return None if channels.policy(channel_id) is not None else _not_registered(channel_id)
+
+
+def _check_channel_id(request: Request) -> Refusal | None:
     channel_id = request.headers.get(CHANNEL_HEADER)
     if not channel_id:
         return Refusal(
@@ -154,7 +185,7 @@ def _check_channel(request: Request, channels: Channels) -> Refusal | None:
             f"{CHANNEL_HEADER} is {channel_id!r}, and must be base64, as it was answered when the "
             "channel was made.",
         )
-    return None if channels.policy(channel_id) is not None else _not_registered(channel_id)
+    return None
 
 
 def _not_registered(channel_id: str) -> Refusal:
@@ -162,6 +193,15 @@ def _not_registered(channel_id: str) -> Refusal:
         "ChannelNotRegistered",
         f"there is no channel {channel_id!r} of this app in this environment: it must have been "
         "made, and not deleted.",
+    )
+
+
+def _not_there(channel_id: str) -> Refusal:
+    return Refusal(
+        "BadPath",
+        f"there is no channel {channel_id!r} of this app in this environment: it may have been "
+        "deleted already.",
+        CHANNELS,
     )
 
 
@@ -181,6 +221,16 @@ def _check_broadcast_expiration(request: Request, channels: Channels) -> Refusal
             BROADCASTING,
         )
     return check_expiration(request)
+
+
+def _check_broadcast_priority(request: Request) -> Refusal | None:
+    if "apns-priority" not in request.headers:
+        return Refusal(
+            "BadPriority",
+            "apns-priority is missing, and a broadcast must have one: 10 (at once), 5 or 1.",
+            BROADCASTING,
+        )
+    return check_priority(request)
 
 
 def _check_payload(request: Request) -> Refusal | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography import x509
@@ -26,7 +26,7 @@ class Certificate:
 
     ca: bytes
     server: bytes
-    server_key: bytes
+    server_key: bytes = field(repr=False)
 
     def is_for(self, host: str) -> bool:
         """Whether clients may reach the server under this name or address."""

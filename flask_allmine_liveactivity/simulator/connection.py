@@ -6,16 +6,15 @@ Only the server's thread touches it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 try:
-    import hypercorn  # noqa: F401 - what it brings is used here, and it is next
+    import h2  # noqa: F401 - it brings what is next, and is used beside this
     from hyperframe.frame import GoAwayFrame, SettingsFrame
 except ImportError as missing:
     raise ImportError(
-        'The local APNs needs Hypercorn: pip install "flask-allmine-liveactivity[simulator]"'
+        'The local APNs needs h2: pip install "flask-allmine-liveactivity[simulator]"'
     ) from missing
 
 if TYPE_CHECKING:
@@ -71,8 +70,8 @@ class Connection:
     silent: bool = False
     """Whether it is half open: nothing comes of what is sent on it."""
     open_streams: set[int] = field(default_factory=set)
-    in_hand: int = 0
-    """Requests that are being worked at: answered ones too, until their answer has been sent."""
+    in_hand: set[int] = field(default_factory=set)
+    """Those of them that will be answered, and are not yet to the last byte."""
     bad_tokens: int = 0
     """How many ``BadDeviceToken`` it has been answered."""
     in_a_row: int = 0
@@ -85,29 +84,29 @@ class Connection:
     """Token and time."""
     _last_stream: int | None = None
     """What a GOAWAY has said: later streams are not processed."""
+    _is_cut: bool = False
+    _is_ending: bool = False
+    """Whether it is closed once nothing is in hand."""
 
     # How many streams
 
-    def admit(self, stream_id: int, is_open: Callable[[int], bool]) -> bool:
-        """Count a new stream; ``False`` where it is one too many, and must be refused.
-
-        Args:
-            stream_id: Of the new one.
-            is_open: Whether another one is still open. The client may have given it up a moment
-                ago, before its request could be told.
-        """
-        if len(self.open_streams) >= self._limit:
-            self.open_streams = {one for one in self.open_streams if is_open(one)}
+    def admit(self, stream_id: int) -> bool:
+        """Count a new stream; ``False`` where it is one too many, and must be refused."""
         if len(self.open_streams) >= self._limit:
             return False
         self.open_streams.add(stream_id)
-        self.in_hand += 1
+        self.in_hand.add(stream_id)
         self._last_admitted = max(self._last_admitted, stream_id)
         return True
 
-    def settle(self) -> None:
-        """A request has been worked at; where a GOAWAY was waiting for the last, it is over."""
-        self.in_hand -= 1
+    def release(self, stream_id: int) -> None:
+        """A stream has ended: its answer was wholly sent, it was reset, or was given up."""
+        self.open_streams.discard(stream_id)
+        self.abandon(stream_id)
+
+    def abandon(self, stream_id: int) -> None:
+        """A stream will not be answered, and stays open until its client gives it up."""
+        self.in_hand.discard(stream_id)
         self._finish_if_over()
 
     def authenticated(self, *, valid: bool) -> None:
@@ -158,6 +157,11 @@ class Connection:
         debug_data = json.dumps({"reason": reason}).encode()
         frame = GoAwayFrame(0, last_stream_id=self._last_stream, additional_data=debug_data)
         self.wire.write(frame.serialize())
+        self.finish_up()
+
+    def finish_up(self) -> None:
+        """Answer what is in hand, then close it: one side has said that it ends."""
+        self._is_ending = True
         self._finish_if_over()
 
     def be_silent(self) -> None:
@@ -167,8 +171,14 @@ class Connection:
 
     def cut(self) -> None:
         """Close it at once, whatever is under way."""
+        self._is_cut = True
         self.wire.cut()
 
+    @property
+    def is_ended_here(self) -> bool:
+        """Whether it ends, or fails, by the server's doing and not by its client's."""
+        return self._is_cut or self.silent or self._last_stream is not None
+
     def _finish_if_over(self) -> None:
-        if self._last_stream is not None and not self.in_hand:
+        if self._is_ending and not self.in_hand:
             self.wire.finish()

@@ -1,15 +1,12 @@
-"""The ASGI application: a request in, a judgement, an answer or a fault out."""
+"""A request in, a judgement, an answer or a fault out."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import uuid
 from collections.abc import Callable
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
 
-from flask_allmine_liveactivity.simulator.answers import NO_ANSWER, Answer, Fault
+from flask_allmine_liveactivity.simulator.answers import Answer, Fault
 from flask_allmine_liveactivity.simulator.broadcast import MAX_BROADCAST
 from flask_allmine_liveactivity.simulator.connection import Connection
 from flask_allmine_liveactivity.simulator.devices import Devices
@@ -21,16 +18,16 @@ from flask_allmine_liveactivity.simulator.payload import (
     read_payload,
 )
 from flask_allmine_liveactivity.simulator.provider_token import bearer
-from flask_allmine_liveactivity.simulator.reasons import SENDING
 from flask_allmine_liveactivity.simulator.received import Received, Records
-from flask_allmine_liveactivity.simulator.request import Kind, Request, fingerprint
+from flask_allmine_liveactivity.simulator.request import (
+    Kind,
+    Request,
+    fingerprint,
+    request_of,
+)
 from flask_allmine_liveactivity.simulator.rules import is_canonical_uuid
-from flask_allmine_liveactivity.simulator.server import CONNECTION
 from flask_allmine_liveactivity.simulator.stream import Stream
 from flask_allmine_liveactivity.simulator.told import ToldAnswers
-
-if TYPE_CHECKING:
-    from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
 log = logging.getLogger("flask_allmine_liveactivity.simulator")
 
@@ -67,78 +64,47 @@ class Gateway:
         self._on_push = on_push
         self._clock = clock
 
-    async def __call__(
-        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
-    ) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":  # CONNECT, which Hypercorn takes for a web socket
-            return
-        if scope["http_version"] != "2":
-            await _refuse_http1(scope["http_version"], send)
-            return
-        connection: Connection = scope["state"][CONNECTION]
-        stream = Stream(send, connection)
-        if not stream.open():
-            await self._refuse_stream(stream, receive)
-            return
-        try:
-            over = await self._serve(scope, receive, stream, connection)
-        finally:
-            connection.settle()
-        if not over:
-            await _until_gone(receive)
-        stream.release()
-
-    async def _refuse_stream(self, stream: Stream, receive: ASGIReceiveCallable) -> None:
-        log.info(
-            "Stream refused (REFUSED_STREAM): one more than SETTINGS_MAX_CONCURRENT_STREAMS "
-            "allows, which is 1 until a request with a valid provider token was answered. "
-            'Source: Apple, "%s".',
-            SENDING,
-        )
-        if await _read_body(receive) is not None:
-            await stream.refuse()
-
-    async def _serve(
-        self,
-        scope: HTTPScope,
-        receive: ASGIReceiveCallable,
-        stream: Stream,
-        connection: Connection,
-    ) -> bool:
-        """Answer a request; ``False``: it has no answer, and its client still waits for one."""
-        body = await _read_body(receive)
-        if body is None:
-            return True
-        if not connection.takes(stream.id):
-            return False
+    def __call__(self, stream: Stream, connection: Connection) -> None:
+        """Answer a request, at once or as late as it was told to be."""
+        delay = self._told.delay
         last_processed = connection.last_processed
         connection.last_processed = max(stream.id, last_processed)
-        request = _request_of(scope, body, self._clock())
+        request = request_of(stream, connection, self._clock())
         judgement = self._judge.judge(request)
-        request_id = self._take_note(request, judgement)
+        headers = self._headers_of(request, judgement.answer, self._take_note(request, judgement))
+
+        def answer() -> None:
+            self._answer(stream, connection, judgement, headers, last_processed)
+
+        if delay > 0:
+            stream.later(delay, answer)
+        else:
+            answer()
+
+    def _answer(
+        self,
+        stream: Stream,
+        connection: Connection,
+        judgement: Judgement,
+        headers: list[tuple[bytes, bytes]],
+        last_processed: int,
+    ) -> None:
         answer = judgement.answer
-        if await _is_gone_within(self._told.delay, receive):
-            return True
-        if answer.fault is Fault.SILENCE:
-            connection.be_silent()
-            return False
-        if answer.fault is Fault.CUT:
-            connection.cut()
-            return False
         last_word = self._judge.last_word(connection, judgement)
-        if answer.fault is Fault.GOAWAY:
-            connection.goaway(last_word or "", last_processed)
-            return False
-        if answer.status == NO_ANSWER:
-            await stream.reset()
-            return True
-        await stream.answer(
-            answer.status, self._headers_of(request, answer, request_id), answer.body
-        )
-        if last_word is not None:
-            connection.goaway(last_word)
-        return True
+        match answer.fault:
+            case Fault.SILENCE:
+                connection.be_silent()
+            case Fault.CUT:
+                connection.cut()
+            case Fault.GOAWAY:
+                connection.goaway(last_word or "", last_processed)
+                connection.abandon(stream.id)
+            case Fault.RESET:
+                stream.reset()
+            case None:
+                stream.answer(answer.status, headers, answer.body)
+                if last_word is not None:
+                    connection.goaway(last_word)
 
     def _take_note(self, request: Request, judgement: Judgement) -> str:
         """Record a push and hand it on; what comes back is the id of the request."""
@@ -188,7 +154,7 @@ def _explain(what: str, judgement: Judgement, problems: tuple[str, ...]) -> None
     if answer.fault is not None:
         log.info("No answer, but %s (%s): %s", answer.fault.value, what, judgement.why)
     elif answer.status >= 300:
-        log.info("%d %s (%s): %s%s", answer.status, answer.reason, what, judgement.why, source)
+        log.info("%d %s (%s): %.1000s%s", answer.status, answer.reason, what, judgement.why, source)
     elif problems:
         log.info("200, but the phone would drop it (%s): %s", what, " ".join(problems))
     else:
@@ -207,26 +173,6 @@ def _name_of(received: Received) -> str:
 def _shown(event: object) -> str:
     """Whatever was sent as the event, on one line."""
     return str(event) if event in EVENTS else repr(event)[:16]
-
-
-def _request_of(scope: HTTPScope, body: bytes, at: float) -> Request:
-    headers: dict[str, str] = {}
-    repeated: list[str] = []
-    for raw_name, raw_value in scope["headers"]:
-        name = _text(raw_name)
-        if name in headers:
-            repeated.append(name)
-        headers[name] = _text(raw_value)
-    path, query = scope["raw_path"].decode("ascii"), scope["query_string"].decode("ascii")
-    return Request(
-        method=scope["method"],
-        path=f"{path}?{query}" if query else path,
-        headers=headers,
-        repeated_headers=tuple(repeated),
-        body=body,
-        connection=scope["state"][CONNECTION],
-        at=at,
-    )
 
 
 def _record_of(request: Request, judgement: Judgement, request_id: str) -> Received:
@@ -250,53 +196,3 @@ def _record_of(request: Request, judgement: Judgement, request_id: str) -> Recei
         why=judgement.why,
         source=judgement.source,
     )
-
-
-@lru_cache(maxsize=1024)
-def _text(raw: bytes) -> str:
-    """A header's name or value; the same object for the same bytes, so that records stay small."""
-    return raw.decode("latin-1")
-
-
-async def _read_body(receive: ASGIReceiveCallable) -> bytes | None:
-    """The whole body, or ``None`` where the client has gone."""
-    parts: list[bytes] = []
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        parts.append(message["body"])
-        if not message["more_body"]:
-            return b"".join(parts)
-
-
-async def _until_gone(receive: ASGIReceiveCallable) -> None:
-    """Wait until the client has given up, or its connection has ended."""
-    while (await receive())["type"] == "http.request":
-        pass
-
-
-async def _refuse_http1(version: str, send: ASGISendCallable) -> None:
-    log.info(
-        '505: a client speaks HTTP/%s, and must speak HTTP/2. Source: Apple, "%s".',
-        version,
-        SENDING,
-    )
-    start: Any = {"type": "http.response.start", "status": 505, "headers": []}
-    end: Any = {"type": "http.response.body", "body": b"Apple speaks HTTP/2 only.\n"}
-    await send(start)
-    await send(end)
-
-
-async def _is_gone_within(seconds: float, receive: ASGIReceiveCallable) -> bool:
-    """Wait, and say whether the client has gone meanwhile.
-
-    Hypercorn never comes back from an answer to a connection that is closed.
-    """
-    if seconds <= 0:
-        return False
-    try:
-        await asyncio.wait_for(receive(), seconds)
-    except TimeoutError:
-        return False
-    return True

@@ -6,28 +6,30 @@ Source: Apple, "Establishing a token-based connection to APNs".
 from __future__ import annotations
 
 import json
-import logging
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from jwt.utils import base64url_decode, base64url_encode
 
 from flask_allmine_liveactivity.simulator.connection import Connection
 from flask_allmine_liveactivity.simulator.keys import Keys, SigningKey
-from flask_allmine_liveactivity.simulator.reasons import PROVIDER_TOKENS, Refusal
-
-log = logging.getLogger("flask_allmine_liveactivity.simulator")
+from flask_allmine_liveactivity.simulator.reasons import Refusal
+from flask_allmine_liveactivity.simulator.token_updates import TokenUpdates
 
 LONGEST_AGE = 3600
 # Two clocks are never the same; a minute is forgiven, an hour (a time zone) is not.
 CLOCK_SKEW = 60
-# Seconds that Apple wants between one provider token and the next.
-SHORTEST_LIFE = 20 * 60
 _FORM = (
     "It must be a JWT with alg (ES256) and kid in its header, iss (the team) and iat (seconds) in "
     "its claims, signed with that key."
 )
-_RIGHT = "Make one, share it, and keep it for 20 to 60 minutes."
+# Apple takes an iat that is a JSON string, too, as far as the users of a client that sends one can
+# tell (kalyke).
+_SECONDS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
+_RAW_SIGNATURE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class ProviderTokens:
             _check_age(now - reading.issued_at)
             or self._check_environment(key)
             or self._updates.check_connection(connection, reading.issued_at)
-            or self._updates.check(key.key_id, reading.issued_at)
+            or self._updates.check(key, reading.issued_at)
         )
         if refusal is not None:
             return refusal
@@ -126,77 +128,11 @@ class ProviderTokens:
                 key_id, fault=f"the provider token's kid is {key_id!r}, and there is no such key."
             )
         try:
-            claims = json.loads(jwt.PyJWS().decode(token, key.private.public_key(), ["ES256"]))
+            signed = _with_raw_signature(token)
+            claims = json.loads(jwt.PyJWS().decode(signed, key.private.public_key(), ["ES256"]))
         except (jwt.PyJWTError, ValueError):
             return _Reading(key_id, fault="the provider token is not signed with this key.")
         return _read_claims(key, claims)
-
-
-class TokenUpdates:
-    """Counts how often provider tokens are renewed.
-
-    Apple wants 20 minutes between one and the next. A connection that changes them faster is
-    refused (seen in github.com/Pr0Ger/PyAPNs2/issues/76). A fleet of processes that each make one
-    of their own, for connections of their own, breaks the rule by the letter, and lives; a sender
-    that makes one for each push does not. What Apple counts exactly is not published: so the count
-    that is too much for a key can be chosen.
-
-    Args:
-        most: How many of one key may have been made within 20 minutes, told apart by their
-            ``iat``; ``1`` is the rule by the letter, ``None`` no rule at all, for connections
-            neither.
-    """
-
-    def __init__(self, most: int | None) -> None:
-        self._most = most
-        self._made: dict[str, set[int]] = {}
-
-    def check_connection(self, connection: Connection, issued_at: int) -> Refusal | None:
-        """That a connection keeps its provider token for 20 minutes.
-
-        Args:
-            connection: Where it came.
-            issued_at: Its ``iat``, in seconds since the epoch.
-        """
-        former = connection.provider_token_made_at
-        if self._most is None or former is None or not 0 < issued_at - former < SHORTEST_LIFE:
-            return None
-        return Refusal(
-            "TooManyProviderTokenUpdates",
-            f"the provider token was made {issued_at - former} s after the one that this "
-            f"connection has used, and must be {SHORTEST_LIFE} s younger at least. {_RIGHT}",
-        )
-
-    def check(self, key_id: str, issued_at: int) -> Refusal | None:
-        """Take note of a provider token that is good otherwise.
-
-        Args:
-            key_id: Of its key.
-            issued_at: Its ``iat``, in seconds since the epoch.
-        """
-        made = self._made.setdefault(key_id, set())
-        if self._most is None or issued_at in made:
-            return None
-        made.difference_update([other for other in made if other < issued_at - 2 * LONGEST_AGE])
-        young = [other for other in made if 0 < issued_at - other < SHORTEST_LIFE]
-        if not young:
-            made.add(issued_at)
-            return None
-        what = (
-            f"the provider token was made {issued_at - max(young)} s after the last one of the key "
-            f"{key_id!r}, and must be used for {SHORTEST_LIFE} s at least before it is renewed."
-        )
-        if len(young) >= self._most:
-            return Refusal("TooManyProviderTokenUpdates", f"{what} {_RIGHT}")
-        made.add(issued_at)
-        log.info(
-            "Taken, but against a rule: %s One of %d that this server lets pass. "
-            'Source: Apple, "%s".',
-            what,
-            self._most,
-            PROVIDER_TOKENS,
-        )
-        return None
 
 
 def bearer(authorization: str | None) -> str | None:
@@ -222,17 +158,40 @@ def _read_claims(key: SigningKey, claims: object) -> _Reading:
         return _Reading(
             key.key_id, fault=f"the provider token's iss is {team_id!r}, not {key.team_id!r}."
         )
-    # A bool is an int, too; and what has more digits is no time that could be reckoned with.
-    # Fractions pass: a NumericDate may have them (RFC 7519, section 2), and clients send them.
-    if (
-        not isinstance(issued_at, int | float)
-        or isinstance(issued_at, bool)
-        or not 0 <= issued_at < 10**15
-    ):
+    seconds = _seconds(issued_at)
+    if seconds is None:
         return _Reading(
             key.key_id, fault="the provider token's iat is not seconds since the epoch."
         )
-    return _Reading(key.key_id, int(issued_at))
+    return _Reading(key.key_id, seconds)
+
+
+def _seconds(issued_at: object) -> int | None:
+    if isinstance(issued_at, str) and _SECONDS.fullmatch(issued_at):
+        return int(float(issued_at))
+    # A bool is an int, too; and what has more digits is no time that could be reckoned with.
+    # Fractions pass: a NumericDate may have them (RFC 7519, section 2), and clients send them.
+    if not isinstance(issued_at, int | float) or isinstance(issued_at, bool):
+        return None
+    return int(issued_at) if 0 <= issued_at < 10**15 else None
+
+
+def _with_raw_signature(token: str) -> str:
+    """The token with the signature that JWT asks for: two numbers, one after the other.
+
+    Apple takes the ASN.1 form (DER) too, as far as the users of a client that sends it can tell
+    (Pushy, since 2016). What is neither is left as it is, and will not be good.
+    """
+    signed, _, signature = token.rpartition(".")
+    half = _RAW_SIGNATURE // 2
+    try:
+        der = base64url_decode(signature)
+        if len(der) == _RAW_SIGNATURE:
+            return token
+        raw = b"".join(number.to_bytes(half, "big") for number in decode_dss_signature(der))
+    except (ValueError, OverflowError):
+        return token
+    return f"{signed}.{base64url_encode(raw).decode()}"
 
 
 def _check_age(age: float) -> Refusal | None:

@@ -79,6 +79,10 @@ _ALL = (
     ),
     Reason("ChannelNotRegistered", 400, "There is no such channel.", BROADCAST_ERRORS),
     Reason("FeatureNotEnabled", 400, "The app is not set up for broadcasts.", BROADCAST_ERRORS),
+    # As the one above; seen on the wire, where Apple's page has that one.
+    Reason(
+        "BroadcastFeatureNotEnabled", 400, "The app is not set up for broadcasts.", BROADCAST_ERRORS
+    ),
     Reason("MissingChannelId", 400, "apns-channel-id is missing.", BROADCAST_ERRORS),
     Reason("MissingPushType", 400, "The push type is missing.", BROADCAST_ERRORS),
     Reason("TopicMismatch", 403, "The app in the path is not the key's.", BROADCAST_ERRORS),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 from flask_allmine_liveactivity.simulator.connection import Connection
+from flask_allmine_liveactivity.simulator.stream import Stream
 
 DEVICE_PATH = "/3/device/"
 
@@ -27,16 +29,16 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request, body and all."""
+    """One request, body and all. Its repr shows nothing that is secret."""
 
     method: str
-    path: str
-    """As sent, still percent-encoded, with the query string if there was one."""
-    headers: Mapping[str, str]
+    path: str = field(repr=False)
+    """As sent, still percent-encoded, with the query string if there was one: with the token."""
+    headers: Mapping[str, str] = field(repr=False)
     """By lower-case name."""
     repeated_headers: tuple[str, ...]
     """The names that came more than once."""
-    body: bytes
+    body: bytes = field(repr=False)
     connection: Connection
     at: float
     """When its last byte came, in seconds since the epoch."""
@@ -70,6 +72,42 @@ class Request:
     def id_header(self) -> str:
         """The header that names the request, and comes back with its answer."""
         return "apns-id" if self.kind is Kind.DEVICE else "apns-request-id"
+
+
+def request_of(stream: Stream, connection: Connection, at: float) -> Request:
+    """What a stream has carried, once it is all there.
+
+    Args:
+        stream: That it came on.
+        connection: Of the stream.
+        at: Seconds since the epoch.
+    """
+    pseudo: dict[str, str] = {}
+    headers: dict[str, str] = {}
+    repeated: list[str] = []
+    for raw_name, raw_value in stream.headers:
+        name, value = _text(raw_name), _text(raw_value)
+        if name.startswith(":"):
+            pseudo[name] = value
+            continue
+        if name in headers:
+            repeated.append(name)
+        headers[name] = value
+    return Request(
+        method=pseudo[":method"],
+        path=pseudo.get(":path", ""),  # CONNECT has none
+        headers=headers,
+        repeated_headers=tuple(repeated),
+        body=stream.body,
+        connection=connection,
+        at=at,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _text(raw: bytes) -> str:
+    """A header's name or value; the same object for the same bytes, so that records stay small."""
+    return raw.decode("latin-1")
 
 
 def fingerprint(token: str) -> str:

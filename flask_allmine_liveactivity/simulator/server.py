@@ -1,9 +1,7 @@
-"""Hypercorn in a thread of its own.
+"""The port that is listened at, in a thread of its own.
 
-Hypercorn's own ``serve`` ends politely: it waits until clients have said goodbye, for seconds, and
-from Python 3.12 on without a limit. A local APNs must be able to vanish, as Apple's does in an
-outage. So the connections are accepted here, each of them a task that can be ended, and given to
-Hypercorn's ``TCPServer``.
+A local APNs must be able to vanish at once, as Apple's does in an outage: so each connection is a
+task that can be ended, whatever is under way on it.
 """
 
 from __future__ import annotations
@@ -14,29 +12,20 @@ import contextlib
 import logging
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Callable, Iterator, Set
 from pathlib import Path
 from typing import TypeAlias
 
-from hypercorn.app_wrappers import ASGIWrapper
-from hypercorn.asyncio.worker_context import WorkerContext
-from hypercorn.config import Config
-from hypercorn.typing import ASGIFramework
-
 from flask_allmine_liveactivity.simulator.certificate import SERVER_FILE, SERVER_KEY_FILE
-from flask_allmine_liveactivity.simulator.connection import (
-    UNAUTHENTICATED_STREAMS,
-    Connection,
-)
-from flask_allmine_liveactivity.simulator.tcp import Http2Connection, Writer
+from flask_allmine_liveactivity.simulator.connection import Connection
+from flask_allmine_liveactivity.simulator.http2 import Http2, Serve
+from flask_allmine_liveactivity.simulator.reconnects import Reconnects
 
 _Running: TypeAlias = concurrent.futures.Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]
 
 log = logging.getLogger("flask_allmine_liveactivity.simulator")
-
-CONNECTION = "connection"
-"""The key under which a request's ASGI ``state`` has its ``Connection``."""
 
 # Seconds.
 _HANDSHAKE_TIMEOUT = 5.0
@@ -44,27 +33,19 @@ _SHUTDOWN_TIMEOUT = 1.0
 _GRACE = 0.2
 _STOP_TIMEOUT = 5.0
 _BACKLOG = 512
-# After so many requests on a connection Hypercorn sends a GOAWAY, and leaves those under way
-# without an answer; its default is 1,000.
-_UNLIMITED = 2**31
 
 
-def hypercorn_config(folder: Path) -> Config:
-    """Hypercorn's settings for a server that behaves like Apple's.
+def tls_context(folder: Path) -> ssl.SSLContext:
+    """TLS as Apple has it: 1.2 and newer, for HTTP/2 (Apple, "Sending notification requests").
 
     Args:
         folder: Where the certificate is.
     """
-    config = Config()
-    config.certfile = str(folder / SERVER_FILE)
-    config.keyfile = str(folder / SERVER_KEY_FILE)
-    config.alpn_protocols = ["h2"]
-    config.h2_max_concurrent_streams = UNAUTHENTICATED_STREAMS
-    config.keep_alive_max_requests = _UNLIMITED
-    config.include_date_header = False
-    config.include_server_header = False
-    config.errorlog = log
-    return config
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(folder / SERVER_FILE, folder / SERVER_KEY_FILE)
+    context.set_alpn_protocols(["h2"])
+    return context
 
 
 def _keep_tokens_out_of_logs() -> None:
@@ -75,12 +56,13 @@ def _keep_tokens_out_of_logs() -> None:
 
 
 class Server:
-    """An ASGI application on a port, over HTTP/2 and TLS.
+    """A port that speaks HTTP/2 over TLS.
 
     Args:
-        application: What answers.
-        config: Of Hypercorn.
+        serve: Answers a request.
+        tls: The server's side of TLS.
         on_connect: Called with each new connection, in the server's thread.
+        reconnects: Says who connects anew too often.
         max_concurrent_streams: For each connection, once it is authenticated.
         host: To listen at.
         port: To listen at; 0 lets the system choose.
@@ -91,24 +73,22 @@ class Server:
 
     def __init__(
         self,
-        application: ASGIFramework,
-        config: Config,
+        serve: Serve,
+        tls: ssl.SSLContext,
         *,
         on_connect: Callable[[Connection], None],
+        reconnects: Reconnects,
         max_concurrent_streams: int,
         host: str,
         port: int,
     ) -> None:
         _keep_tokens_out_of_logs()
         self._on_connect = on_connect
+        self._reconnects = reconnects
         self._max_concurrent_streams = max_concurrent_streams
         self._connections: set[Connection] = set()
-        self._application = ASGIWrapper(application)
-        self._config = config
-        tls = config.create_ssl_context()
-        if tls is None:
-            raise ValueError("The local APNs needs a certificate: Apple speaks TLS only.")
-        self._tls: ssl.SSLContext = tls
+        self._serve = serve
+        self._tls = tls
         listening = socket.create_server((host, port), family=_family(host), backlog=_BACKLOG)
         listening.setblocking(False)
         self.port: int = listening.getsockname()[1]
@@ -158,21 +138,23 @@ class Server:
     def _run(self, listening: socket.socket, running: _Running) -> None:
         # The default loop of Windows has no add_reader.
         with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-            runner.run(self._serve(listening, running))
+            runner.run(self._listen(listening, running))
 
-    async def _serve(self, listening: socket.socket, running: _Running) -> None:
+    async def _listen(self, listening: socket.socket, running: _Running) -> None:
         loop = asyncio.get_running_loop()
         stopping = asyncio.Event()
-        writers: set[asyncio.StreamWriter] = set()
         connections: set[asyncio.Task[None]] = set()
 
         # Not sock_accept: a connection that comes as it is cancelled would be lost, and stay open.
         def accept() -> None:
             try:
-                accepted, _ = listening.accept()
+                accepted, (address, *_) = listening.accept()
             except (BlockingIOError, ConnectionAbortedError):  # the client has gone again
                 return
-            task = loop.create_task(self._converse(accepted, writers))
+            if self._reconnects.refuses(address):
+                _refuse(accepted)
+                return
+            task = loop.create_task(self._converse(accepted, address))
             connections.add(task)
             task.add_done_callback(connections.discard)
 
@@ -181,23 +163,17 @@ class Server:
             running.set_result((loop, stopping))
             await stopping.wait()
             loop.remove_reader(listening)
-        for writer in writers:
-            writer.transport.abort()
+        for connection in list(self._connections):
+            connection.cut()
         await _end(connections)
 
-    async def _converse(
-        self,
-        accepted: socket.socket,
-        writers: set[asyncio.StreamWriter],
-    ) -> None:
-        loop = asyncio.get_running_loop()
+    async def _converse(self, accepted: socket.socket, address: str) -> None:
         # asyncio does so by itself only for sockets that were made with the protocol's number.
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        reader = asyncio.StreamReader()
-        protocol = asyncio.StreamReaderProtocol(reader)
+        http2 = Http2(self._serve, self._meet, self._max_concurrent_streams)
         try:
-            transport, _ = await loop.connect_accepted_socket(
-                lambda: protocol,
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: http2,
                 accepted,
                 ssl=self._tls,
                 ssl_handshake_timeout=_HANDSHAKE_TIMEOUT,
@@ -205,32 +181,19 @@ class Server:
             )
         except OSError as error:
             log.info("A TLS handshake failed: %s", error)
+            self._reconnects.count(address)
             return
-        writer = Writer(transport, protocol, reader, loop)
-        writers.add(writer)
-        connection: Connection | None = None
         try:
-            peer = transport.get_extra_info("peername")
-            connection = Connection(
-                writer,
-                client=peer[:2] if peer else None,
-                full_limit=self._max_concurrent_streams,
-            )
-            self._connections.add(connection)
-            self._on_connect(connection)
-            state = {CONNECTION: connection}
-            await Http2Connection(
-                self._application, loop, self._config, WorkerContext(None), state, reader, writer
-            )
-        except Exception:
-            # What Hypercorn makes of a connection that was cut is of no interest to a test.
-            level = logging.DEBUG if transport.is_closing() else logging.ERROR
-            log.log(level, "A connection failed", exc_info=True)
+            await http2.ended()
+            if not http2.connection.is_ended_here:
+                self._reconnects.count(address)
         finally:
-            writers.discard(writer)
-            if connection is not None:
-                self._connections.discard(connection)
-            transport.abort()
+            http2.connection.cut()
+            self._connections.discard(http2.connection)
+
+    def _meet(self, connection: Connection) -> None:
+        self._connections.add(connection)
+        self._on_connect(connection)
 
 
 @contextlib.contextmanager
@@ -244,6 +207,13 @@ def reserved(host: str, port: int) -> Iterator[None]:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         holder.bind((host, port))
         yield
+
+
+def _refuse(accepted: socket.socket) -> None:
+    """End a connection by TCP's own refusal: a reset."""
+    at_once = struct.pack("ii", 1, 0)
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+    accepted.close()
 
 
 async def _end(tasks: Set[asyncio.Task[None]]) -> None:

@@ -1,109 +1,115 @@
-"""One HTTP/2 stream, and the ends of it that ASGI has no words for.
-
-Hypercorn ends every answer with a frame of data, if need be an empty one, and answers with an empty
-500 where the application fails. Apple ends an answer without a body with its headers, and some
-clients (aioapns) fail at anything else; and a stream that is reset has no answer at all. So this
-reaches through ``send`` for Hypercorn's stream and connection, and ends the stream there. What the
-application then sends by ASGI never reaches the wire: Hypercorn takes it for an answer to a client
-that did not wait, and clears the stream away.
-"""
+"""One HTTP/2 stream: a request, and what is said to it."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Protocol
 
+from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
-from h2.settings import SettingCodes
 
-if TYPE_CHECKING:
-    from hypercorn.typing import ASGISendCallable
-
-    from flask_allmine_liveactivity.simulator.connection import Connection
+# Far more than any payload may have; what comes beyond it is read, and dropped.
+MOST_BODY = 1 << 20
 
 # Not REFUSED_STREAM: that one promises that nothing was processed, and clients try it again by
 # themselves.
 _FAILED = ErrorCodes.INTERNAL_ERROR
-_REFUSED = ErrorCodes.REFUSED_STREAM
-_UNLIMITED = 2**31 - 1
+
+
+class Carrier(Protocol):
+    """The connection of a stream, as far as a stream needs it."""
+
+    h2: H2Connection
+
+    def flush(self) -> None:
+        """Send what h2 has ready."""
+
+    def forget(self, stream: Stream) -> None:
+        """The stream has ended: its place is free."""
 
 
 class Stream:
     """The stream of one request.
 
     Args:
-        send: Of the request.
-        connection: That it came on.
+        carrier: The connection that it came on.
+        stream_id: Its number.
+        headers: Of the request, pseudo-headers too.
     """
 
-    def __init__(self, send: ASGISendCallable, connection: Connection) -> None:
-        self._send = send
-        self._connection = connection
-        # Hypercorn's HTTPStream, and the H2Protocol of its connection.
-        self._stream: Any = getattr(send, "__self__")  # noqa: B009 - a function's type has none
-        self._http2: Any = self._stream.send.__self__
-        self.id: int = self._stream.stream_id
+    def __init__(
+        self, carrier: Carrier, stream_id: int, headers: list[tuple[bytes, bytes]]
+    ) -> None:
+        self.id = stream_id
+        self.headers = headers
+        self._carrier = carrier
+        self._body = bytearray()
+        self._unsent = b""
+        self._timer: asyncio.TimerHandle | None = None
 
-    def open(self) -> bool:
-        """Count it among its connection's; ``False``: it is one too many."""
-        return self._connection.admit(self.id, self._is_open)
+    @property
+    def body(self) -> bytes:
+        """What has come of it; the first `MOST_BODY` bytes at most."""
+        return bytes(self._body)
 
-    def release(self) -> None:
-        """From here on the client may open another one. To release it twice does nothing."""
-        self._connection.open_streams.discard(self.id)
+    def take(self, data: bytes) -> None:
+        """A part of the body."""
+        self._body += data[: MOST_BODY - len(self._body)]
 
-    def _is_open(self, stream_id: int) -> bool:
-        stream = self._http2.connection.streams.get(stream_id)
-        return stream is not None and stream.open
+    def later(self, seconds: float, act: Callable[[], None]) -> None:
+        """Do something after so long, unless the client has gone by then."""
+        self._timer = asyncio.get_running_loop().call_later(seconds, act)
 
-    async def answer(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-        """Answer the request.
+    def leave(self) -> None:
+        """Its client has given up, or its connection has ended."""
+        self._unsent = b""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def answer(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        """Answer the request; it is under way until the last byte was sent.
+
+        The last frame that carries anything ends the stream, as Apple's does. An empty one after it
+        is read as an answer of its own by Pushy, which then knows no reason, and breaks aioapns.
 
         Args:
             status: The HTTP status.
             headers: By lower-case name.
             body: May be empty.
         """
-        self.release()
-        if not body:
-            with contextlib.suppress(ProtocolError):  # the client may have given up meanwhile
-                self._http2.connection.send_headers(
-                    self.id, [(b":status", b"%d" % status), *headers], end_stream=True
-                )
-            await self._http2._flush()
-        start: Any = {"type": "http.response.start", "status": status, "headers": headers}
-        end: Any = {"type": "http.response.body", "body": body, "more_body": False}
-        await self._send(start)
-        await self._send(end)
+        self._unsent = b"" if (b":method", b"HEAD") in self.headers else body
+        all_headers = [(b":status", b"%d" % status), *headers]
+        with contextlib.suppress(ProtocolError):  # the client has just given up
+            self._carrier.h2.send_headers(self.id, all_headers, end_stream=not self._unsent)
+        self._send_unsent()
 
-    async def refuse(self) -> None:
-        """Say that it was one too many, and was not processed (RFC 9113, section 5.1.2)."""
-        await self._reset(_REFUSED)
+    def send_more(self) -> None:
+        """There may be room for more of the answer, where it has begun."""
+        if self._unsent:
+            self._send_unsent()
 
-    async def reset(self) -> None:
+    def reset(self, code: ErrorCodes = _FAILED) -> None:
         """End it without an answer; its connection stays."""
-        await self._reset(_FAILED)
-
-    async def _reset(self, code: ErrorCodes) -> None:
-        self.release()
         with contextlib.suppress(ProtocolError):
-            self._http2.connection.reset_stream(self.id, code)
-        await self._http2._flush()
-        await self.answer(500, [], b"")
+            self._carrier.h2.reset_stream(self.id, code)
+        self._end()
 
+    def _send_unsent(self) -> None:
+        h2 = self._carrier.h2
+        with contextlib.suppress(ProtocolError):
+            while self._unsent:
+                room = min(h2.local_flow_control_window(self.id), h2.max_outbound_frame_size)
+                if room <= 0:
+                    self._carrier.flush()
+                    return
+                now, self._unsent = self._unsent[:room], self._unsent[room:]
+                h2.send_data(self.id, now, end_stream=not self._unsent)
+        self._end()
 
-def leave_limit_to_us(http2: Any) -> None:
-    """Let no limit of h2's end the connection: one stream too many is for ``Stream.refuse``.
-
-    h2 holds a client to a limit by ending the whole connection; HTTP/2 lets a server refuse the
-    one stream. What was sent to the client stays as it is. Hypercorn's order of streams has a limit
-    of its own, and counts those that were answered a moment ago.
-
-    Args:
-        http2: Hypercorn's ``H2Protocol``, once it has sent its settings and before it reads.
-    """
-    http2.priority = type(http2.priority)(maximum_streams=_UNLIMITED)
-    settings = http2.connection.local_settings
-    settings[SettingCodes.MAX_CONCURRENT_STREAMS] = _UNLIMITED
-    settings.acknowledge()
+    def _end(self) -> None:
+        self._unsent = b""
+        self._carrier.flush()
+        self._carrier.forget(self)

@@ -1,6 +1,8 @@
 """For the tests of those who use the package, and of those who write backends for it.
 
 ``StorageContract`` and ``PushContract`` need pytest; the rest does not.
+
+.. versionadded:: 0.1.0
 """
 
 from __future__ import annotations
@@ -8,7 +10,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from flask_allmine_liveactivity.model.content_state import ContentState
 from flask_allmine_liveactivity.testing.capture import capture_pushes
+from flask_allmine_liveactivity.testing.content_state import (
+    ContentStateMismatch,
+    check_content_state,
+)
 from flask_allmine_liveactivity.testing.delivering import Delivered, deliver_now
 from flask_allmine_liveactivity.testing.outbox import Outbox, SentPush
 
@@ -21,6 +28,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "ContentState",
+    "ContentStateMismatch",
     "Delivered",
     "Outbox",
     "ProcessConcurrency",
@@ -30,6 +39,7 @@ __all__ = [
     "StorageContract",
     "ThreadConcurrency",
     "capture_pushes",
+    "check_content_state",
     "deliver_now",
 ]
 

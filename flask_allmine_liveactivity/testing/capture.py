@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from flask import Flask
 
-from flask_allmine_liveactivity.installation import installed_on
+from flask_allmine_liveactivity.app.installation import installed_on
 from flask_allmine_liveactivity.testing.outbox import Outbox
 
 
@@ -35,6 +35,8 @@ def capture_pushes(app: Flask) -> Iterator[Outbox]:
 
     Raises:
         ConfigurationError: It is not installed.
+
+    .. versionadded:: 0.1.0
     """
     installation = installed_on(app)
     outbox = Outbox(installation)

@@ -9,15 +9,18 @@ from datetime import datetime, timedelta
 
 from flask import Flask
 
-from flask_allmine_liveactivity.delivery import Delivery
-from flask_allmine_liveactivity.installation import installed_on
+from flask_allmine_liveactivity.app.installation import installed_on
+from flask_allmine_liveactivity.delivery.outcomes import EXPIRED
+from flask_allmine_liveactivity.delivery.runner import Delivery
 from flask_allmine_liveactivity.storage.base import Storage
-from flask_allmine_liveactivity.verdicts import EXPIRED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
-    """What one run of delivery has done."""
+    """What one run of delivery has done.
+
+    .. versionadded:: 0.1.0
+    """
 
     delivered: int
     """Pushes that were accepted."""
@@ -58,6 +61,8 @@ def deliver_now(app: Flask, at: float | datetime | timedelta | None = None) -> D
         ConfigurationError: ``LiveActivity`` is not installed.
         StorageUnavailable: The app's own storage does not answer.
         ValueError: `at` is a ``datetime`` without a time zone, or no finite number.
+
+    .. versionadded:: 0.1.0
     """
     parts = installed_on(app).parts
     now = _seconds(at)

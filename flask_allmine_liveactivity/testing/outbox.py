@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
-from flask_allmine_liveactivity.installation import Installation
+from flask_allmine_liveactivity.app.installation import Installation
 from flask_allmine_liveactivity.model import Push, PushResult, Verdict, fingerprint
+from flask_allmine_liveactivity.model.canonical import canonical_token, canonical_user_id
+from flask_allmine_liveactivity.phones.registration import Answer, Claimant, register
 from flask_allmine_liveactivity.push.memory import MemoryPush
-from flask_allmine_liveactivity.registration import Answer, Claimant, register
 from flask_allmine_liveactivity.storage.memory import MemoryStorage
 
 # What Apple says with each verdict where a test gives no other reason: status and reason.
@@ -23,13 +24,17 @@ _AS_APPLE_SAYS_IT: dict[Verdict, tuple[int | None, str | None]] = {
     Verdict.REJECTED: (400, "BadDeviceToken"),
     Verdict.RETRY: (503, "ServiceUnavailable"),
     Verdict.UNREACHABLE: (None, "no answer"),
+    Verdict.ODD: (418, "HTTP 418"),
     Verdict.MISCONFIGURED: (403, "InvalidProviderToken"),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentPush:
-    """One push, as it would have gone to Apple. Its repr shows no token."""
+    """One push, as it would have gone to Apple. Its repr shows no token.
+
+    .. versionadded:: 0.1.0
+    """
 
     token: str = field(repr=False)
     """Of the Live Activity that is told."""
@@ -49,35 +54,53 @@ class SentPush:
 
     @property
     def aps(self) -> dict[str, Any]:
-        """Apple's part of the payload."""
+        """Apple's part of the payload.
+
+        .. versionadded:: 0.1.0
+        """
         aps: dict[str, Any] = self.payload["aps"]
         return aps
 
     @property
     def event(self) -> str:
-        """``end``."""
+        """``end``.
+
+        .. versionadded:: 0.1.0
+        """
         event: str = self.aps["event"]
         return event
 
     @property
     def timestamp(self) -> int:
-        """Seconds since the epoch; strictly rising per stream."""
+        """Seconds since the epoch; strictly rising per stream.
+
+        .. versionadded:: 0.1.0
+        """
         timestamp: int = self.aps["timestamp"]
         return timestamp
 
     @property
     def content_state(self) -> dict[str, Any] | None:
-        """The final content; ``None`` where the push carries none."""
+        """The final content; ``None`` where the push carries none.
+
+        .. versionadded:: 0.1.0
+        """
         return self.aps.get("content-state")
 
     @property
     def alert(self) -> dict[str, Any] | None:
-        """``title`` and ``body``; ``None`` where the phone stays quiet."""
+        """``title`` and ``body``; ``None`` where the phone stays quiet.
+
+        .. versionadded:: 0.1.0
+        """
         return self.aps.get("alert")
 
     @property
     def dismissal_date(self) -> int | None:
-        """When it leaves the lock screen, in seconds since the epoch; ``None``: as iOS likes."""
+        """When it leaves the lock screen, in seconds since the epoch; ``None``: as iOS likes.
+
+        .. versionadded:: 0.1.0
+        """
         return self.aps.get("dismissal-date")
 
 
@@ -110,6 +133,8 @@ class Outbox(Sequence[SentPush]):
 
     Made by ``capture_pushes``; it can be read after the block too. Every push is delivered,
     unless ``answer`` or ``answer_always`` says otherwise.
+
+    .. versionadded:: 0.1.0
     """
 
     def __init__(self, installation: Installation) -> None:
@@ -139,7 +164,10 @@ class Outbox(Sequence[SentPush]):
         return f"<Outbox: {told or 'nothing was sent'}>"
 
     def clear(self) -> None:
-        """Forget what was sent. Who has registered, and what is to be answered, stays."""
+        """Forget what was sent. Who has registered, and what is to be answered, stays.
+
+        .. versionadded:: 0.1.0
+        """
         self._sent.clear()
         self._push.sent.clear()
 
@@ -167,6 +195,8 @@ class Outbox(Sequence[SentPush]):
 
         Raises:
             ValueError: There is no such verdict.
+
+        .. versionadded:: 0.1.0
         """
         told = _Told(
             verdict=_verdict(verdict),
@@ -174,13 +204,17 @@ class Outbox(Sequence[SentPush]):
             retry_after=retry_after,
             gone_since=gone_since,
         )
-        self._next[token].append(told)
+        self._next[canonical_token(token)].append(told)
 
     def answer_always(
         self, token: str, verdict: Verdict | str | None, *, reason: str | None = None
     ) -> None:
         """Answer every push to `token` so, after those that ``answer`` was told; ``None``: deliver
-        again. Arguments and errors are those of ``answer``."""
+        again. Arguments and errors are those of ``answer``.
+
+        .. versionadded:: 0.1.0
+        """
+        token = canonical_token(token)
         if verdict is None:
             self._always.pop(token, None)
         else:
@@ -207,16 +241,19 @@ class Outbox(Sequence[SentPush]):
             The token.
 
         Raises:
+            TypeError: ``user_id`` has no one form: a dictionary, a list.
             ValueError: It is no stream id, or the token or the activity is another user's or
                 another stream's.
+
+        .. versionadded:: 0.1.0
         """
         number = next(self._numbers)
         claimant = Claimant(
-            user_id=str(user_id),
+            user_id=canonical_user_id(user_id),
             device_id=device_id or f"device-{number}",
             activity_id=activity_id or f"activity-{number}",
             stream_id=self._installation.stream_id(stream_id),
-            token=token or f"{number:0160x}",
+            token=canonical_token(token or f"{number:0160x}"),
         )
         answer = register(
             self.parts.storage,
@@ -225,7 +262,7 @@ class Outbox(Sequence[SentPush]):
             lifetime=self._installation.settings.session_lifetime,
             max_per_user=None,
         )
-        if answer is Answer.CONFLICT:
+        if answer in (Answer.CONFLICT, Answer.ELSEWHERE):
             raise ValueError(
                 "another user holds this token or activity, or it follows another stream: the "
                 "endpoint would answer 409"

@@ -6,13 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import services
 
 from .host import Clock, Host, running
 
+# On a real MongoDB only: the one in this process is slow, and mongomock stands for both.
+STORAGES = ["memory", "sqlite", "mongodb" if services.MONGODB_URI else "mongomock"]
 
-@pytest.fixture(params=["memory", "sqlite", "mongomock"])
-def storage_uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return {
+
+@pytest.fixture(params=STORAGES)
+def storage_uri(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "mongodb":
+        with services.mongodb() as uri:
+            yield uri
+        return
+    yield {
         "memory": "memory://",
         "sqlite": f"sqlite:///{tmp_path}/live_activity.db",
         "mongomock": "mongomock://",

@@ -25,7 +25,7 @@ from flask_allmine_liveactivity import (
     Verdict,
     notify_stream_state,
 )
-from flask_allmine_liveactivity.installation import Installation, installed_on
+from flask_allmine_liveactivity.app.installation import Installation, installed_on
 
 PATH = "/api/v1/notifications/live-activity-sessions"
 STREAM = "65f000000000000000000001"
@@ -142,10 +142,10 @@ class Host:
         return installed_on(self.app)
 
     def sessions(self, user: str | None = None) -> list[Session]:
-        return self.installation.storage.sessions(user_id=user)
+        return self.installation.storage.sessions.page(user_id=user)
 
     def state(self, stream: str = STREAM) -> StreamState | None:
-        event = self.installation.storage.event(stream)
+        event = self.installation.storage.streams.read(stream)
         return None if event is None else event.state
 
     @property

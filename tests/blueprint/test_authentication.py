@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import base64
 import datetime
+import http.server
 import json
+import threading
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import jwt as pyjwt
 import pytest
+from bson import ObjectId
 from cryptography.hazmat.primitives.asymmetric import rsa
 from flask import jsonify
 from flask_jwt_extended import create_access_token, create_refresh_token, set_access_cookies
 
-from .host import BODY, JWT_SECRET, PATH, Host, assert_failure
+from flask_allmine_liveactivity import ConfigurationError
+
+from .host import BODY, JWT_SECRET, PATH, STREAM, Host, assert_failure
 
 Make = Callable[..., Host]
 
@@ -221,7 +227,7 @@ def test_the_host_may_load_the_user_id_from_the_claims(memory_host: Host) -> Non
     assert [session.user_id for session in memory_host.sessions()] == ["7"]
 
 
-@pytest.mark.parametrize("user_id", [None, "", True, "a\x00"])
+@pytest.mark.parametrize("user_id", [None, "", "a\x00"])
 def test_a_loader_that_finds_no_user_is_a_401(memory_host: Host, refused, user_id: Any) -> None:
     memory_host.live_activity.user_id_loader(lambda data: user_id)
     refused(f"Bearer {signed()}")
@@ -237,3 +243,143 @@ def test_a_token_that_an_older_pyjwt_stumbles_over(
     monkeypatch.setattr(pyjwt, "get_unverified_header", stumble)
     monkeypatch.setattr(pyjwt, "decode", stumble)
     refused(f"Bearer {signed()}")
+
+
+NO_USER_IDS = [{"id": 7}, ["alice"], ("alice",), True, False, 7.0, b"alice", object(), 10**5000]
+
+
+@pytest.mark.parametrize("user_id", NO_USER_IDS, ids=lambda value: type(value).__name__)
+def test_what_has_no_one_form_is_no_user_id_and_the_error_says_what_to_do(
+    make_host: Make, user_id: Any
+) -> None:
+    """Its repr would be one, and another the next time."""
+    host = make_host(TESTING=True)
+    host.live_activity.user_id_loader(lambda data: user_id)
+    with pytest.raises(ConfigurationError, match=r"@live_activity\.user_id_loader"):
+        host.register()
+    assert host.sessions() == []
+
+
+def test_a_dictionary_as_identity_is_refused_too(
+    make_host: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = make_host(JWT_IDENTITY_CLAIM="identity")
+    response = register_with(host, f"Bearer {signed(identity={'id': 7, 'role': 'fan'})}")
+    assert_failure(response, 500)
+    assert "and is a dict. Say which part of the token" in caplog.text
+    assert host.sessions() == []
+
+
+AN_ID = "65f00000-0000-4000-8000-0000000000ab"
+
+
+@pytest.mark.parametrize(
+    ("user_id", "kept"),
+    [(7, "7"), (uuid.UUID(AN_ID), AN_ID), (ObjectId(STREAM), STREAM), ("007", "007")],
+    ids=["number", "UUID", "ObjectId", "string"],
+)
+def test_what_has_one_form_is_a_user_id_and_released_by_it(
+    memory_host: Host, user_id: object, kept: str
+) -> None:
+    memory_host.live_activity.user_id_loader(lambda data: user_id)
+    memory_host.register()
+    assert [session.user_id for session in memory_host.sessions()] == [kept]
+    with memory_host.app.app_context():
+        assert memory_host.live_activity.release(user_id, BODY["deviceId"]) == 1
+
+
+@pytest.mark.parametrize("user_id", [{"id": 7}, True, None])
+def test_no_other_is_released_or_forgotten(memory_host: Host, user_id: object) -> None:
+    with memory_host.app.app_context():
+        with pytest.raises(TypeError, match="a user id must be a string"):
+            memory_host.live_activity.release(user_id, "iphone")
+        with pytest.raises(TypeError, match="a user id must be a string"):
+            memory_host.live_activity.forget_user(user_id)
+
+
+# --- what verification needs ----------------------------------------------------------------------
+
+
+def keys_at(url: str) -> Callable[[dict[str, Any], dict[str, Any]], Any]:
+    client = pyjwt.PyJWKClient(url, timeout=0.5)
+    return lambda header, data: client.get_signing_key(header.get("kid", "a-key")).key
+
+
+class KeyServer:
+    """What is behind the URL of a JWKS: the body that it answers with, and the status."""
+
+    def __init__(self) -> None:
+        self.body, self.status = b'{"keys": []}', 200
+        server = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(server.status)
+                self.end_headers()
+                self.wfile.write(server.body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._http = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._http.server_port}/jwks?secret=hunter2"
+        threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+
+@pytest.fixture
+def key_server() -> Iterator[KeyServer]:
+    server = KeyServer()
+    yield server
+    server.close()
+
+
+def test_keys_that_cannot_be_reached_are_a_503_that_is_logged(
+    memory_host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Nobody listens at port 9.
+    url = "http://127.0.0.1:9/jwks?secret=hunter2"
+    memory_host.jwt.decode_key_loader(keys_at(url))
+    assert_failure(memory_host.register(), 503)
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "PyJWKClientConnectionError" in record.getMessage()
+    assert "hunter2" not in caplog.text
+    assert memory_host.sessions() == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(500, b""), (404, b""), (200, b"<html>"), (200, b"[]"), (200, b'{"keys": []}'),
+     (200, b'{"keys": 7}'), (200, b"")],
+)  # fmt: skip
+def test_keys_that_are_none_are_a_503(
+    memory_host: Host, key_server: KeyServer, status: int, body: bytes,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    key_server.status, key_server.body = status, body
+    memory_host.jwt.decode_key_loader(keys_at(key_server.url))
+    assert_failure(memory_host.register(), 503)
+    assert "hunter2" not in caplog.text
+
+
+def test_a_token_of_a_key_that_is_not_among_the_keys_is_a_401(
+    memory_host: Host, key_server: KeyServer
+) -> None:
+    key = {"kty": "oct", "kid": "another", "k": b64(b"k" * 32), "alg": "HS256", "use": "sig"}
+    key_server.body = json.dumps({"keys": [key]}).encode()
+    memory_host.jwt.decode_key_loader(keys_at(key_server.url))
+    assert_failure(memory_host.register(), 401)
+
+
+def test_a_network_underneath_an_error_of_the_hosts_is_a_503(memory_host: Host) -> None:
+    def load(header: object, data: object) -> str:
+        try:
+            raise ConnectionRefusedError(111, "refused")
+        except OSError as error:
+            raise pyjwt.InvalidTokenError("no key for it") from error
+
+    memory_host.jwt.decode_key_loader(load)
+    assert_failure(memory_host.register(), 503)

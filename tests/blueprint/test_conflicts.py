@@ -2,9 +2,58 @@
 
 from __future__ import annotations
 
+from flask_allmine_liveactivity import Verdict
+
 from .host import BODY, OTHER_STREAM, TOKEN, Clock, Host, assert_failure
 
 BOBS = "bobs-own-token"
+
+# An app that reads the first has nothing to repeat; the texts are part of the API.
+ENDED = "The stream has ended: this activity is kept, and will be ended."
+ANOTHERS = "Another user holds this activity or its token."
+ELSEWHERE = "This activity or its token belongs to another stream."
+
+
+# --- which of the three it is ---------------------------------------------------------------------
+
+
+def test_a_stream_that_has_ended_is_told_apart(host: Host) -> None:
+    host.end()
+    assert_failure(host.register(), 409, ENDED)
+    assert_failure(host.register(), 409, ENDED)
+
+
+def test_a_stream_that_the_guard_knows_to_have_ended_is_the_same(host: Host) -> None:
+    host.guard = lambda stream_id, user_id: "ready"
+    assert_failure(host.register(), 409, ENDED)
+
+
+def test_another_user_is_told_apart(host: Host) -> None:
+    host.register("alice")
+    assert_failure(host.register("bob"), 409, ANOTHERS)
+    assert_failure(host.register("bob", liveActivityToken=BOBS), 409, ANOTHERS)
+
+
+def test_another_users_activity_of_a_stream_that_has_ended_will_be_ended(host: Host) -> None:
+    host.verdict = Verdict.RETRY
+    host.register("alice")
+    host.end()
+    assert_failure(host.register("bob", liveActivityToken=BOBS), 409, ENDED)
+    assert BOBS in host.told
+
+
+def test_another_users_token_of_a_stream_that_has_ended_is_another_users(host: Host) -> None:
+    host.verdict = Verdict.RETRY
+    host.register("alice")
+    host.end()
+    assert_failure(host.register("bob"), 409, ANOTHERS)
+
+
+def test_another_stream_is_told_apart(host: Host) -> None:
+    host.register()
+    assert_failure(host.register(streamId=OTHER_STREAM), 409, ELSEWHERE)
+    assert_failure(host.register(streamId=OTHER_STREAM, liveActivityToken="new"), 409, ELSEWHERE)
+    assert_failure(host.register(streamId=OTHER_STREAM, activityId="new"), 409, ELSEWHERE)
 
 
 # --- another user on the same phone ---------------------------------------------------------------

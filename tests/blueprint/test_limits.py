@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -90,6 +91,51 @@ def test_a_long_body_that_the_host_has_read_before_is_refused(memory_host: Host)
 def test_a_body_that_the_host_has_read_before_is_taken(memory_host: Host) -> None:
     memory_host.app.before_request(lambda: request.get_data() and None)
     assert memory_host.register().status_code == 200
+
+
+class Broken(io.RawIOBase):
+    """A body that a server gives up in the midst of, and quotes as it does."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError("Invalid chunk size: 'a-secret'"), ValueError("invalid literal: b'a-secret'"),
+     EOFError("a-secret"), TimeoutError("a-secret"), RuntimeError("a-secret")],
+    ids=lambda error: type(error).__name__,
+)  # fmt: skip
+def test_a_body_that_its_server_cannot_read_is_a_400_that_is_not_quoted(
+    memory_host: Host, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    environ = {"wsgi.input": Broken(error), "wsgi.input_terminated": True}
+    response = memory_host.client.post(
+        PATH,
+        headers=memory_host.bearer(),
+        content_type="application/json",
+        environ_overrides=environ,
+    )
+    assert_failure(response, 400, "body: Could not be read to its end.")
+    assert "a-secret" not in caplog.text
+
+
+def test_a_body_that_is_shorter_than_it_says_is_a_400(memory_host: Host) -> None:
+    environ = {"CONTENT_LENGTH": "99", "wsgi.input": io.BytesIO(b"{")}
+    response = memory_host.client.post(
+        PATH,
+        headers=memory_host.bearer(),
+        content_type="application/json",
+        environ_overrides=environ,
+    )
+    assert_failure(response, 400, "body: Could not be read to its end.")
 
 
 def test_the_largest_body_is_taken(memory_host: Host) -> None:

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from flask_allmine_liveactivity.settings import STREAM_ID, URL_SAFE
+from flask_allmine_liveactivity.app.settings import URL_SAFE
+from flask_allmine_liveactivity.model.canonical import STREAM_ID
 
 from .host import BODY, PATH, Host, assert_failure, running
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import NoReturn
 
 import pytest
 from flask import got_request_exception
 
 from flask_allmine_liveactivity import MemoryStorage, StorageUnavailable
+from flask_allmine_liveactivity.storage.base import Storage
+from flask_allmine_liveactivity.storage.memory import MemorySessions
 
 from .host import Host, assert_failure
 
@@ -58,17 +61,19 @@ def test_a_failure_of_the_contract_does_not_propagate_in_tests(make_host: Make) 
     assert_failure(make_host(TESTING=True).register(deviceId=""), 400)
 
 
-class Down(MemoryStorage):
+class Down(MemorySessions):
     """A database that does not answer."""
 
-    def count_of_user(self, user_id: str) -> int:
+    def register(self, *_: object, **__: object) -> NoReturn:
         raise StorageUnavailable("connection refused by db-17.internal")
 
 
+def down(*_: object) -> Storage:
+    return MemoryStorage(sessions=Down())
+
+
 def host_without_storage(make_host: Make, **config: object) -> Host:
-    host = make_host(**config)
-    host.installation._given_storage = Down()
-    return host
+    return make_host(LIVE_ACTIVITY_STORAGE_URI=f"{__name__}:down", **config)
 
 
 def test_a_storage_that_does_not_answer_is_a_503(make_host: Make) -> None:

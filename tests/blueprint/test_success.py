@@ -77,7 +77,3 @@ def test_a_session_lives_for_twelve_hours(host: Host) -> None:
     host.register()
     (session,) = host.sessions()
     assert session.expires_at == session.registered_at + 12 * 3600
-
-
-def test_other_methods_are_not_ours(memory_host: Host) -> None:
-    assert memory_host.client.get(PATH).status_code == 405

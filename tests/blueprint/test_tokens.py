@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
+
+from flask_allmine_liveactivity.storage.resolution import Outcome, Resolution
 
 from .host import Host, assert_failure
 
@@ -14,7 +17,7 @@ Make = Callable[..., Host]
 
 @pytest.mark.parametrize(
     "token",
-    ["live_activity_runtime_token", "80" * 32, "aB" * 80, "0f" * 128, "a" * 1024, "x",
+    ["live_activity_runtime_token", "80" * 32, "ab" * 80, "0f" * 128, "a" * 1024, "x",
      "A.b_c~d-9", "...", ".a", "a..", "-"],
 )  # fmt: skip
 def test_url_safe_tokens_of_any_length_are_taken(memory_host: Host, token: str) -> None:
@@ -54,6 +57,46 @@ def test_a_pattern_must_match_the_whole_token(make_host: Make) -> None:
     assert_failure(host.register(liveActivityToken="abcdx"), 400, NOT_VALID)
 
 
-def test_a_token_keeps_its_case(memory_host: Host) -> None:
-    memory_host.register(liveActivityToken="AbCd")
-    assert [session.token for session in memory_host.sessions()] == ["AbCd"]
+def test_a_token_that_is_not_hex_keeps_its_case(memory_host: Host) -> None:
+    memory_host.register(liveActivityToken="AbCx")
+    assert [session.token for session in memory_host.sessions()] == ["AbCx"]
+
+
+@pytest.mark.parametrize("spelled", ["AB01" * 40, "aB01" * 40, "ab01" * 40])
+def test_a_hex_token_is_the_same_in_either_case(host: Host, spelled: str) -> None:
+    host.register(liveActivityToken="ab01" * 40)
+    host.register(liveActivityToken=spelled)
+    assert [session.token for session in host.sessions()] == ["ab01" * 40]
+    host.end()
+    assert host.told == ["ab01" * 40]
+
+
+def test_another_users_hex_token_is_not_taken_over_by_its_capitals(host: Host) -> None:
+    host.register("alice", liveActivityToken="ab01" * 40)
+    others = {"activityId": "another", "deviceId": "another"}
+    assert_failure(host.register("bob", liveActivityToken="AB01" * 40, **others), 409)
+    assert [session.user_id for session in host.sessions()] == ["alice"]
+
+
+@pytest.mark.parametrize("pattern", [r"[0-9a-f]{160}", r"[0-9A-F]{160}", r"[0-9a-fA-F]{160}"])
+@pytest.mark.parametrize("spelled", ["ab01" * 40, "AB01" * 40])
+def test_a_pattern_that_takes_one_case_takes_the_other(
+    make_host: Make, pattern: str, spelled: str
+) -> None:
+    host = make_host(LIVE_ACTIVITY_TOKEN_PATTERN=pattern)
+    assert host.register(liveActivityToken=spelled).status_code == 200
+    assert [session.token for session in host.sessions()] == ["ab01" * 40]
+
+
+def test_a_token_that_an_earlier_version_kept_in_capitals_is_told_and_replaced(
+    host: Host,
+) -> None:
+    host.register(liveActivityToken="ab01" * 40)
+    (row,) = host.sessions()
+    host.installation.storage.sessions.register(
+        row, lambda met: Resolution(outcome=Outcome.STORED, write=replace(row, token="AB01" * 40))
+    )
+    assert host.register(liveActivityToken="ab01" * 40).status_code == 200
+    assert [session.token for session in host.sessions()] == ["ab01" * 40]
+    host.end()
+    assert host.told == ["ab01" * 40]

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from flask_allmine_liveactivity.parts import open_storage
-from flask_allmine_liveactivity.settings import read_settings
 from flask_allmine_liveactivity.storage.base import Storage
+from flask_allmine_liveactivity.storage.from_uri import open_storage
 from flask_allmine_liveactivity.storage.memory import MemoryStorage
 
 from .world import World
@@ -17,12 +16,7 @@ from .world import World
 
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Iterator[Storage]:
-    config = {
-        "LIVE_ACTIVITY_STORAGE_URI": f"sqlite:///{tmp_path}/live_activity.db",
-        "LIVE_ACTIVITY_PUSH": "memory",
-    }
-    settings = read_settings(config, push_given=False, lenient=True)
-    storage = open_storage(settings, str(tmp_path))
+    storage = open_storage(f"sqlite:///{tmp_path}/live_activity.db", {}, str(tmp_path))
     storage.prepare()
     yield storage
     storage.close()

@@ -124,7 +124,7 @@ def test_a_child_does_not_wait_for_its_parents_requests(host: Host) -> None:
 
 def test_a_process_that_is_never_without_a_request_delivers() -> None:
     host, world = Host(), World(MemoryStorage())
-    dispatch = ThreadDispatch(lambda: world.delivery, 15.0, host.courtesy.step_aside)
+    dispatch = ThreadDispatch(lambda: world.delivery, 15.0, on_result=host.courtesy.step_aside)
     tokens = world.register_many(50)
     world.end()
     host.ask()

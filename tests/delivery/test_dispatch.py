@@ -15,12 +15,12 @@ import pytest
 from flask import Flask
 
 from flask_allmine_liveactivity import LiveActivity, MemoryPush, StreamState, notify_stream_state
-from flask_allmine_liveactivity.delivery import Delivery
+from flask_allmine_liveactivity.app.installation import Installation, installed_on
+from flask_allmine_liveactivity.delivery.runner import Delivery
 from flask_allmine_liveactivity.dispatch.inline import InlineDispatch
 from flask_allmine_liveactivity.dispatch.thread import ThreadDispatch
 from flask_allmine_liveactivity.dispatch.worker import WorkerDispatch
 from flask_allmine_liveactivity.errors import StorageUnavailable
-from flask_allmine_liveactivity.installation import Installation, installed_on
 from flask_allmine_liveactivity.model import (
     DeliveryReport,
     Push,
@@ -29,9 +29,9 @@ from flask_allmine_liveactivity.model import (
     StreamEvent,
     Verdict,
 )
-from flask_allmine_liveactivity.storage.memory import MemoryStorage
+from flask_allmine_liveactivity.storage.memory import MemoryStorage, MemoryStreams
 
-from .world import STREAM, World, a_token, delivered, wait_until
+from .world import STREAM, World, a_token, delivered, threads, wait_until
 
 
 @pytest.fixture
@@ -56,18 +56,26 @@ def quick(world: World) -> ThreadDispatch:
 
 def test_the_thread_tells_when_it_is_woken(world: World, thread: ThreadDispatch) -> None:
     token = world.register()
+    looked, due = threading.Event(), world.storage.streams.due
+
+    def look(now: float, limit: int) -> list[StreamEvent]:
+        found = due(now, limit)
+        looked.set()
+        return found
+
+    world.storage.streams.due = look  # type: ignore[method-assign]
     thread.start()
-    time.sleep(0.1)
+    assert looked.wait(30)
     world.end()
     thread.wake(STREAM)
-    wait_until(lambda: world.told == [token], timeout=2)
+    wait_until(lambda: world.told == [token])
 
 
 def test_waking_starts_it(world: World, thread: ThreadDispatch) -> None:
     world.register()
     world.end()
     thread.wake(STREAM)
-    wait_until(lambda: len(world.told) == 1, timeout=2)
+    wait_until(lambda: len(world.told) == 1)
 
 
 def test_it_sweeps_for_what_nobody_woke_it_for(world: World) -> None:
@@ -75,7 +83,7 @@ def test_it_sweeps_for_what_nobody_woke_it_for(world: World) -> None:
     sweeping = quick(world)
     sweeping.start()
     world.end()
-    wait_until(lambda: len(world.told) == 1, timeout=2)
+    wait_until(lambda: len(world.told) == 1)
     sweeping.close()
 
 
@@ -85,14 +93,14 @@ def test_it_looks_again_when_something_is_due(world: World, thread: ThreadDispat
     answers = iter([Verdict.RETRY, Verdict.DELIVERED])
     world.answer = lambda push: PushResult(push, next(answers), retry_after=1.0)
     thread.wake(STREAM)
-    wait_until(lambda: len(world.told) == 2, timeout=5)
+    wait_until(lambda: len(world.told) == 2)
 
 
 def test_to_start_twice_is_to_start_once(world: World, thread: ThreadDispatch) -> None:
+    before = threads()
     thread.start()
     thread.start()
-    names = [running.name for running in threading.enumerate()]
-    assert names.count("live-activity-delivery") == 1
+    assert len(threads() - before) == 1
 
 
 def test_an_error_does_not_end_it(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -107,30 +115,30 @@ def test_an_error_does_not_end_it(world: World, caplog: pytest.LogCaptureFixture
     world.answer = answer
     dispatch = quick(world)
     dispatch.start()
-    wait_until(lambda: world.statuses() == {SessionStatus.ENDED}, timeout=3)
+    wait_until(lambda: world.statuses() == {SessionStatus.ENDED})
     dispatch.close()
     assert "out of sockets" in caplog.text
 
 
-class Away(MemoryStorage):
+class Away(MemoryStreams):
     """Does not answer for so many times."""
 
     times = 3
 
-    def due_events(self, now: float, limit: int) -> list[StreamEvent]:
+    def due(self, now: float, limit: int) -> list[StreamEvent]:
         if self.times:
             self.times -= 1
             raise StorageUnavailable("the database is gone")
-        return super().due_events(now, limit)
+        return super().due(now, limit)
 
 
 def test_a_storage_that_is_away_does_not_end_it(caplog: pytest.LogCaptureFixture) -> None:
-    world = World(Away(), clock=time.time)
+    world = World(MemoryStorage(streams=Away()), clock=time.time)
     world.register()
     world.end()
     dispatch = quick(world)
     dispatch.start()
-    wait_until(lambda: world.statuses() == {SessionStatus.ENDED}, timeout=3)
+    wait_until(lambda: world.statuses() == {SessionStatus.ENDED})
     dispatch.close()
     assert caplog.text.count("the database is gone") == 3
 
@@ -139,28 +147,33 @@ def test_to_close_releases_what_is_claimed_and_unsent(world: World, thread: Thre
     world.register_many(50)
     world.end()
 
+    midst = threading.Event()
+
     def answer(push: Push) -> PushResult:
-        time.sleep(0.02)
+        if len(world.told) == 3:
+            midst.set()
+            wait_until(lambda: world.delivery.stopping)
         return delivered(push)
 
     world.answer = answer
     thread.wake(STREAM)
-    wait_until(lambda: len(world.told) >= 3)
+    assert midst.wait(30)
     thread.close()
     told = len(world.told)
     rows = world.sessions()
-    assert 3 <= told < 50
+    assert told == 3
     assert {row.claim_id for row in rows} == {None}
     assert sum(row.status is SessionStatus.ENDED for row in rows) == told
 
 
 def test_closed_it_stays_closed(world: World, thread: ThreadDispatch) -> None:
+    before = threads()
     thread.start()
     thread.close()
     world.register()
     world.end()
     thread.wake(STREAM)
-    time.sleep(0.1)
+    assert threads() <= before
     assert world.told == []
 
 
@@ -182,7 +195,7 @@ import os, sys, time
 from pathlib import Path
 from flask import Flask
 from flask_allmine_liveactivity import LiveActivity, notify_stream_state
-from flask_allmine_liveactivity.installation import installed_on
+from flask_allmine_liveactivity.app.installation import installed_on
 
 folder = sys.argv[1]
 app = Flask("host", instance_path=folder)
@@ -294,7 +307,7 @@ def test_inline_the_same_state_again_sends_nothing_twice(host: Installation) -> 
 def test_inline_without_an_answer_all_are_retrying(host: Installation) -> None:
     phones(host, 10)
     assert isinstance(host.push, MemoryPush)
-    host.push._answer = lambda push: PushResult(push, Verdict.UNREACHABLE)
+    host.push.answer = lambda push: PushResult(push, Verdict.UNREACHABLE)
     report = notify_stream_state(STREAM, "ready")
     assert (report.delivered, report.retrying) == (0, 10)
 
@@ -330,12 +343,12 @@ def test_the_worker_way_only_writes() -> None:
 
 
 def test_the_worker_way_runs_no_thread() -> None:
-    before = threading.active_count()
+    before = threads()
     dispatch = WorkerDispatch()
     dispatch.start()
     dispatch.wake(STREAM)
+    assert threads() <= before
     dispatch.close()
-    assert threading.active_count() == before
 
 
 def test_a_thread_that_cannot_be_started_does_not_fail_the_announcement(

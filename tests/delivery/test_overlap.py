@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,20 +11,22 @@ import pytest
 
 from flask_allmine_liveactivity.errors import StorageUnavailable
 from flask_allmine_liveactivity.model import (
+    DUE_NOW,
     Push,
     PushResult,
     Session,
     SessionStatus,
     Settlement,
+    StreamState,
     Verdict,
 )
 from flask_allmine_liveactivity.push.base import PushBackend
-from flask_allmine_liveactivity.storage.memory import MemoryStorage
+from flask_allmine_liveactivity.storage.memory import MemorySessions, MemoryStorage
 
-from .world import LIFETIME, STREAM, World, delivered
+from .world import LIFETIME, STREAM, World, delivered, threads
 
 
-class Watched(MemoryStorage):
+class Watched(MemorySessions):
     """Notes which thread claims and settles, and how many rows are in hand at once."""
 
     def __init__(self) -> None:
@@ -32,52 +35,76 @@ class Watched(MemoryStorage):
         self.settled_by: list[str] = []
         self.in_hand = 0
         self.most_in_hand = 0
+        self.counting = threading.Lock()
         self.fail_claim_at = -1
+        self.before_the_first_settles: Callable[[], object] = lambda: None
 
     def claim(self, *args: object, **kwargs: object) -> list[Session]:
         self.claimed_by.append(threading.current_thread().name)
         if len(self.claimed_by) == self.fail_claim_at:
             raise StorageUnavailable("the database is gone")
         sessions = super().claim(*args, **kwargs)  # type: ignore[arg-type]
-        self.in_hand += len(sessions)
-        self.most_in_hand = max(self.most_in_hand, self.in_hand)
+        with self.counting:
+            self.in_hand += len(sessions)
+            self.most_in_hand = max(self.most_in_hand, self.in_hand)
         return sessions
 
     def settle(self, settlements: Sequence[Settlement]) -> int:
+        if not self.settled_by:
+            self.before_the_first_settles()
         self.settled_by.append(threading.current_thread().name)
-        self.in_hand -= len(settlements)
+        with self.counting:
+            self.in_hand -= len(settlements)
         return super().settle(settlements)
 
 
 def test_a_large_audience_is_claimed_and_settled_beside_the_pushes() -> None:
-    storage = Watched()
-    world = World(storage, batch_size=10)
+    before = threads()
+    sessions = Watched()
+    world = World(MemoryStorage(sessions=sessions), batch_size=10)
     tokens = world.register_many(200)
     world.end()
     world.run()
     assert set(world.told) == set(tokens)
     assert len(world.told) == 200
-    assert "live-activity-claims" in storage.claimed_by
-    assert "live-activity-settlements" in storage.settled_by
-    assert storage.in_hand == 0
-    # One batch goes out, one is claimed ahead, one is settled, one waits to be.
-    assert storage.most_in_hand <= 4 * 10
-    assert not [each for each in threading.enumerate() if each.name.startswith("live-activity-")]
+    assert "live-activity-claims" in sessions.claimed_by
+    assert "live-activity-settlements" in sessions.settled_by
+    assert sessions.in_hand == 0
+    # One batch goes out and one is claimed ahead; of results there are never more than two batches
+    # on their way into the storage, and two that wait behind them.
+    assert sessions.most_in_hand <= 6 * 10
+    assert threads() <= before
+
+
+def test_pushes_wait_where_what_became_of_them_cannot_be_settled_as_fast() -> None:
+    sessions = Watched()
+    world = World(MemoryStorage(sessions=sessions), batch_size=10)
+    tokens = world.register_many(200)
+    world.end()
+    too_many = threading.Event()
+    # Two batches are being settled at the most, and two wait.
+    world.answer = lambda push: (len(world.told) > 40 and too_many.set(), delivered(push))[1]
+    waited: list[bool] = []
+    # It is to come to nothing: there is no event for that.
+    sessions.before_the_first_settles = lambda: waited.append(not too_many.wait(0.3))
+    world.run()
+    assert waited == [True]
+    assert set(world.told) == set(tokens)
 
 
 def test_a_small_audience_needs_no_further_thread() -> None:
-    storage = Watched()
-    world = World(storage, batch_size=100)
+    sessions = Watched()
+    world = World(MemoryStorage(sessions=sessions), batch_size=100)
     world.register_many(20)
     world.end()
     world.run()
-    assert {*storage.claimed_by, *storage.settled_by} == {threading.current_thread().name}
+    assert {*sessions.claimed_by, *sessions.settled_by} == {threading.current_thread().name}
 
 
 def test_a_claim_ahead_that_fails_loses_nothing() -> None:
-    storage = Watched()
-    storage.fail_claim_at = 3
-    world = World(storage, batch_size=10)
+    sessions = Watched()
+    sessions.fail_claim_at = 3
+    world = World(MemoryStorage(sessions=sessions), batch_size=10)
     tokens = world.register_many(50)
     world.end()
     with pytest.raises(StorageUnavailable):
@@ -93,13 +120,13 @@ class StopsAfter(PushBackend):
     def __init__(self, count: int) -> None:
         self.count = count
         self.sent: list[Push] = []
-        self.stop: threading.Event | None = None
+        self.stop: Callable[[], object] = lambda: None
 
     def send(self, pushes: Iterable[Push]) -> Iterator[PushResult]:
         for push in pushes:
             self.sent.append(push)
-            if len(self.sent) == self.count and self.stop is not None:
-                self.stop.set()
+            if len(self.sent) == self.count:
+                self.stop()
             yield delivered(push)
 
     def close(self) -> None:
@@ -107,16 +134,16 @@ class StopsAfter(PushBackend):
 
 
 def test_what_was_claimed_ahead_is_given_back_where_the_process_ends() -> None:
-    storage, push = Watched(), StopsAfter(15)
-    world = World(storage, push, batch_size=10)
+    sessions, push = Watched(), StopsAfter(15)
+    world = World(MemoryStorage(sessions=sessions), push, batch_size=10)
     world.register_many(100)
     world.end()
-    push.stop = world.delivery._stopping
+    push.stop = world.delivery.stop
     world.run()
     rows = world.sessions()
     assert sum(row.status is SessionStatus.ENDED for row in rows) == 15
     assert [row.claim_id for row in rows if row.status is SessionStatus.ACTIVE] == [None] * 85
-    assert {row.due_at for row in rows if row.status is SessionStatus.ACTIVE} <= {world.now()}
+    assert {row.due_at for row in rows if row.status is SessionStatus.ACTIVE} == {DUE_NOW}
 
 
 class Crossed(PushBackend):
@@ -180,10 +207,39 @@ def test_a_token_that_changes_while_its_push_is_under_way_is_told(seed: int) -> 
     def tokens_change() -> None:
         for number, token in enumerate(changed, 1):
             world.register(number, token=token)
-        world.storage.touch(STREAM, world.now() + LIFETIME, world.now())
+        world.storage.streams.wake(STREAM, world.now() + LIFETIME, world.now())
 
     push.happens = tokens_change
     world.run()
     world.run_later(3600)
     assert world.statuses() == {SessionStatus.ENDED}
     assert set(changed) <= {each.token for each in push.sent} <= {*tokens, *changed}
+
+
+class FirstAnsweredLast(PushBackend):
+    """Has no answer for the first pushes until all others have theirs, and something happens."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.happens: Callable[[], object] = lambda: None
+
+    def send(self, pushes: Iterable[Push]) -> Iterator[PushResult]:
+        source = iter(pushes)
+        kept = list(itertools.islice(source, self.first))
+        self.happens()
+        yield from map(delivered, source)
+        yield from map(delivered, kept)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def test_what_went_out_before_an_announcement_is_settled_as_what_it_was() -> None:
+    push = FirstAnsweredLast(2)
+    world = World(MemoryStorage(), push, batch_size=2)
+    tokens = world.register_many(6)
+    world.end(StreamState.READY)
+    push.happens = lambda: world.end(StreamState.STARTED)
+    world.run()
+    told = {row.token: row.delivered for row in world.sessions()}
+    assert [told[token] for token in tokens] == [1, 1, 2, 2, 2, 2]

@@ -10,7 +10,7 @@ from pathlib import Path
 from flask import Flask
 
 from flask_allmine_liveactivity import LiveActivity, MemoryPush, SessionStatus, notify_stream_state
-from flask_allmine_liveactivity.installation import installed_on
+from flask_allmine_liveactivity.app.installation import installed_on
 
 from .world import wait_until
 
@@ -53,6 +53,7 @@ def test_nobody_who_registers_while_a_stream_ends_is_left_untold(tmp_path: Path)
     def end() -> None:
         start.wait()
         for stream in STREAMS:
+            # Each at another moment of the crowd that registers.
             time.sleep(random.uniform(0, 0.08))
             with app.app_context():
                 notify_stream_state(stream, "ready")
@@ -71,5 +72,5 @@ def test_nobody_who_registers_while_a_stream_ends_is_left_untold(tmp_path: Path)
         )
     finally:
         installation.close()
-    rows = installation.storage.sessions(limit=1000)
+    rows = installation.storage.sessions.page(limit=1000)
     assert {row.status for row in rows} == {SessionStatus.ENDED}

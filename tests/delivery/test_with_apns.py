@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from flask_allmine_liveactivity.delivery.refusals import SEVERAL
 from flask_allmine_liveactivity.dispatch.thread import ThreadDispatch
 from flask_allmine_liveactivity.model import SessionStatus, StreamState
 from flask_allmine_liveactivity.simulator import Answer, LocalApns
@@ -65,12 +66,12 @@ def test_each_answer_ends_where_the_design_says(apns: LocalApns, world: World) -
     ]
 
 
-def test_a_wrong_key_holds_the_stream_and_costs_one_push(apns: LocalApns, world: World) -> None:
+def test_a_wrong_key_holds_the_stream_and_costs_a_few_pushes(apns: LocalApns, world: World) -> None:
     world.register_many(50)
     apns.answer_all(Answer.invalid_provider_token())
     world.end()
     world.run()
-    assert len(apns.received) == 1
+    assert len(apns.received) <= 2 * SEVERAL
     assert world.event().held_reason == "InvalidProviderToken"
     assert {(row.attempts, row.claim_id) for row in world.sessions()} == {(0, None)}
 
@@ -120,7 +121,7 @@ def test_apple_may_be_gone_for_three_seconds_in_mid_run(apns: LocalApns, sqlite:
     apns.wait_for(30)
     with apns.outage():
         assert len(told(apns)) < 400
-        time.sleep(3)
+        time.sleep(3)  # pushes are tried meanwhile, and none may count against its token
     wait_until(lambda: world.statuses() == {SessionStatus.ENDED}, timeout=15)
     dispatch.close()
     push.close()
@@ -142,7 +143,7 @@ def test_no_token_is_logged_in_a_run_full_of_refusals(
     world.run()
     apns.answer_all(Answer.invalid_provider_token())
     world.end(StreamState.CANCELLED)
-    world.storage.revive(None, time.time())
+    world.storage.sessions.revive(None, time.time())
     world.run()
     with apns.outage():
         world.end(StreamState.STARTED)

@@ -31,10 +31,13 @@ from .blocks import ROOT, Block, blocks
 ELSEWHERE = {
     "README.md": "test_pages.py",
     "docs/tutorial.md": "test_tutorial.py",
+    "docs/howto/ios.md": "test_ios_page.py",
+    "docs/howto/flask-migrate.md": "test_flask_migrate.py",
     "docs/howto/testing.md": "test_pages.py",
     "docs/howto/local-apple.md": "test_pages.py",
 }
-OTHERS = {"{toctree}", "{eval-rst}"}
+# Property lists are read by test_ios_page.py.
+OTHERS = {"{toctree}", "{eval-rst}", "{include} ../CHANGELOG.md", "xml", "dockerfile"}
 LANGUAGES = ("python", "json", "swift", "bash", "console", "")
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 
@@ -87,7 +90,7 @@ def names_of_a_host() -> dict[str, Any]:
         "app": app,
         "celery_app": Celery("shop", broker="memory://"),
         "client": MongoClient(connect=False),
-        "engine": create_engine("sqlite://"),
+        "engine": create_engine("sqlite:///host.db"),
         "apns2_client": object(),
         "tokens": None,
         "stream_id": "65f000000000000000000001",
@@ -175,6 +178,22 @@ def test_the_shell_understands_it(block: Block) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert commands(block).strip()
+
+
+@pytest.mark.parametrize("block", blocks("dockerfile"), ids=str)
+def test_the_shell_understands_what_an_image_runs(block: Block) -> None:
+    steps = block.text.replace("\\\n", " ").splitlines()
+    assert {step.split()[0] for step in steps} == {"FROM", "RUN"}
+    for step in steps:
+        if step.startswith("RUN "):
+            subprocess.run(["bash", "-n"], input=step[4:], text=True, check=True, timeout=10)
+    (installed,) = re.findall(r"pip install \S+ (\S+)", block.text)
+    assert installed == "flask-allmine-liveactivity"
+
+
+@pytest.mark.parametrize("extra", sorted(EXTRAS))
+def test_every_extra_is_on_the_install_page(extra: str) -> None:
+    assert f"`[{extra}]`" in (ROOT / "docs/install.md").read_text()
 
 
 def lines_with(word: str) -> list[Any]:

@@ -13,7 +13,7 @@ from openapi.served import listening
 from services import require
 
 from flask_allmine_liveactivity import LiveActivity
-from flask_allmine_liveactivity.installation import installed_on
+from flask_allmine_liveactivity.app.installation import installed_on
 
 from .blocks import Block, blocks
 from .terminal import PRODUCTION, SIMULATOR, Terminal, wait_for
@@ -46,7 +46,7 @@ def test_the_endpoint_takes_the_call(block: Block, terminal: Terminal) -> None:
     with listening(app) as url:
         printed = terminal.paste(block, before=f"TOKEN={token}\n", host=url)
     assert json.loads(printed) == {"success": True}
-    (session,) = installed_on(app).storage.sessions()
+    (session,) = installed_on(app).storage.sessions.page()
     assert (session.user_id, session.activity_id) == ("ada", "live-activity-123")
 
 

@@ -17,9 +17,10 @@ from flask_jwt_extended import create_access_token
 from testing.host import create_app as hosts_app
 
 import example_app
+import flask_allmine_liveactivity
+from flask_allmine_liveactivity.app.settings import read_settings
 from flask_allmine_liveactivity.cli import live_activity_commands
-from flask_allmine_liveactivity.settings import read_settings
-from flask_allmine_liveactivity.testing import capture_pushes
+from flask_allmine_liveactivity.testing import ContentState, capture_pushes
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -96,6 +97,19 @@ def test_the_readmes_test_finds_a_route_that_forgets_to_notify(
     app.extensions["live_activity"].close()
 
 
+def test_the_pages_test_of_a_content_state_passes() -> None:
+    app = hosts_app()
+    names: dict[str, object] = {"stream_id": STREAM}
+    text = page("howto/testing.md")
+    exec(first_python_block(text[text.index("## The content-state") :]), names)
+    test = names["test_the_app_can_decode_the_end"]
+    assert callable(test)
+    with capture_pushes(app) as outbox:
+        test(app.test_client(), outbox)
+    ContentState(names["CONTENT_STATE"])  # type: ignore[arg-type]
+    app.extensions["live_activity"].close()
+
+
 def test_the_local_apple_of_the_readme_runs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -111,7 +125,7 @@ def test_the_local_apple_of_the_readme_runs(
     app.extensions["live_activity"].close()
 
 
-def test_every_setting_has_its_line() -> None:
+def test_every_setting_has_its_line_and_its_anchor() -> None:
     asked: set[str] = set()
 
     class Asked(dict[str, object]):
@@ -120,8 +134,11 @@ def test_every_setting_has_its_line() -> None:
             return default
 
     read_settings(Asked(), push_given=False, lenient=True)
-    table = page("reference/configuration.md")
-    assert asked - set(re.findall(r"`([A-Z0-9_]+)`", table)) == set()
+    rows = re.findall(r"^\| (.*?) \|", page("reference/configuration.md"), re.MULTILINE)
+    anchored = r'<a id="([a-z0-9-]+)"></a>`([A-Z0-9_]+)`'
+    settings = [pair for row in rows for pair in re.findall(anchored, row)]
+    assert all(anchor == name.lower().replace("_", "-") for anchor, name in settings)
+    assert sorted(asked) == sorted(name for _, name in settings)
 
 
 def test_every_command_has_its_line() -> None:
@@ -160,4 +177,8 @@ def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
         timeout=200,
     )
     assert done.returncode == 0, done.stderr
-    assert "notify_stream_state" in (tmp_path / "reference" / "python.html").read_text()
+    built = (tmp_path / "reference" / "python.html").read_text()
+    assert "notify_stream_state" in built
+    # As a note of Sphinx's, and nowhere as text.
+    assert f"Added in version {flask_allmine_liveactivity.__version__}" in built
+    assert "versionadded::" not in built

@@ -5,18 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from running_demo import Demo
-
-
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Demo]:
-    running = Demo(tmp_path / "demo.log")
-    yield running
-    assert running.stop() == 0
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is needed: apt-get install curl")

@@ -2,100 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from chromium import chromium
 from chromium_desk import Desk
 from playwright.sync_api import Browser, Page, expect
 from running_demo import Demo
+from tabs import Tabs, quiet_tabs
 
 TITLE = "Ask me anything"
 FOLLOWERS = ("Grace", "Alan", "Mary")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Demo]:
-    running = Demo(tmp_path / "demo.log")
-    yield running
-    assert running.stop() == 0
-
-
-class Tabs:
-    """Opens the page, and listens to what its browser complains of."""
-
-    def __init__(self, browser: Browser, address: str) -> None:
-        self._browser = browser
-        self._address = address
-        self.complaints: list[str] = []
-        self.elsewhere: list[str] = []
-
-    def open(
-        self, width: int = 1280, height: int = 900, scheme: str = "light", *, still: bool = False
-    ) -> Desk:
-        context = self._browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme="dark" if scheme == "dark" else "light",
-            reduced_motion="reduce" if still else "no-preference",
-        )
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        page.on("console", self._hear)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", self._look)
-        page.goto(self._address)
-        return Desk(page)
-
-    def _hear(self, message: object) -> None:
-        kind, text = getattr(message, "type", ""), getattr(message, "text", "")
-        if kind in ("error", "warning"):
-            self.complaints.append(f"{kind}: {text}")
-
-    def _look(self, request: object) -> None:
-        url = str(getattr(request, "url", ""))
-        if not url.startswith(self._address.partition("/live-activity-simulator")[0]):
-            self.elsewhere.append(url)
-
-
-@pytest.fixture(scope="module")
-def untouched_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    running = Demo(tmp_path_factory.mktemp("demo") / "demo.log")
-    yield running
-    assert running.stop() == 0
-
-
-@contextlib.contextmanager
-def quiet_tabs(browser: Browser, demo: Demo) -> Iterator[Tabs]:
-    """Tabs of which no browser complains."""
-    tabs = Tabs(browser, demo.page)
-    yield tabs
-    for context in list(browser.contexts):
-        context.close()
-    assert tabs.complaints == []
-    assert tabs.elsewhere == [], "it must load nothing from another host"
-
-
-@pytest.fixture
-def tabs(browser: Browser, demo: Demo) -> Iterator[Tabs]:
-    with quiet_tabs(browser, demo) as tabs:
-        yield tabs
-
-
-@pytest.fixture
-def desk(tabs: Tabs) -> Desk:
-    desk = tabs.open()
-    for name in FOLLOWERS:
-        desk.sees_countdown(name, TITLE)
-    return desk
 
 
 def test_the_whole_story(desk: Desk) -> None:
@@ -220,7 +136,7 @@ def test_the_coach_leads_through_it(desk: Desk) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 768, 1280, 1920])
 def test_it_fits(browser: Browser, untouched_demo: Demo, width: int, scheme: str) -> None:
-    with quiet_tabs(browser, untouched_demo) as tabs:
+    with quiet_tabs(browser, untouched_demo.page) as tabs:
         # Colours on their way are no colours to judge.
         desk = tabs.open(width=width, scheme=scheme, still=True)
         desk.sees_countdown("Grace", TITLE)

@@ -21,7 +21,7 @@ from flask_jwt_extended import JWTManager, create_access_token
 from werkzeug.test import TestResponse
 
 from flask_allmine_liveactivity import LiveActivity
-from flask_allmine_liveactivity.installation import Installation, installed_on
+from flask_allmine_liveactivity.app.installation import Installation, installed_on
 
 PATH = "/api/v1/notifications/live-activity-sessions"
 STREAM = "65f000000000000000000001"

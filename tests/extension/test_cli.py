@@ -72,7 +72,7 @@ def told(app: Flask) -> list[str]:
 
 
 def statuses(app: Flask) -> list[SessionStatus]:
-    return [session.status for session in installation(app).storage.sessions()]
+    return [session.status for session in installation(app).storage.sessions.page()]
 
 
 def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
@@ -82,8 +82,8 @@ def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 
 def test_the_group_lists_its_commands(app: Flask) -> None:
     output = run(app, "--help").output
-    commands = "check deliver end forget prepare purge release reopen resend sessions status worker"
-    assert all(f"  {command} " in output for command in commands.split())
+    commands = "check deliver end forget prepare purge release reopen resend sessions status why"
+    assert all(f"  {command} " in output for command in [*commands.split(), "worker"])
 
 
 def test_prepare_may_be_repeated(app: Flask) -> None:
@@ -169,7 +169,14 @@ def test_a_probe_fails_where_apple_does_not_know_us(app: Flask, apple: Answers) 
     apple.now(Verdict.MISCONFIGURED, "InvalidProviderToken")
     result = run(app, "check", "--probe")
     assert result.exit_code == 1
-    assert "the answer was InvalidProviderToken" in result.output
+    assert "the answer was InvalidProviderToken: check LIVE_ACTIVITY_APNS_KEY" in result.output
+
+
+def test_a_probe_names_a_proxy_that_refuses(app: Flask, apple: Answers) -> None:
+    apple.now(Verdict.MISCONFIGURED, "proxy: HTTP 407")
+    result = run(app, "check", "--probe")
+    assert result.exit_code == 1
+    assert "the answer was proxy: HTTP 407: check the user and password in " in result.output
 
 
 # --- status ---------------------------------------------------------------------------------------
@@ -205,7 +212,8 @@ def test_status_of_one_stream(app: Flask) -> None:
 
 
 def test_status_of_a_stream_that_is_to_come(app: Flask) -> None:
-    assert f"stream {STREAM}: to come, revision 0" in run(app, "status", STREAM).output
+    register(app)
+    assert f"stream {STREAM}: to come" in run(app, "status", STREAM).output
 
 
 def test_status_of_a_bad_stream_id_is_one_line(app: Flask) -> None:
@@ -241,9 +249,9 @@ def test_status_of_a_stream_shows_its_own_hold_however_many_there_are(
     for number in range(30):
         stream = f"65f0000000000000000001{number:02}"
         notify(app, "ready", stream)
-        event = storage.event(stream)
+        event = storage.streams.read(stream)
         assert event is not None
-        storage.hold(event, "BadTopic", time.time() + number, time.time() + 60)
+        storage.streams.hold(event, "BadTopic", time.time() + number, time.time() + 60)
     assert [held["stream"] for held in run_json(app, "status", stream)["held"]] == [stream]
 
 
@@ -290,7 +298,7 @@ def test_fail_if_older_is_content_where_nobody_waits(app: Flask) -> None:
 def test_sessions_show_no_token(app: Flask, as_json: tuple[str, ...]) -> None:
     register(app)
     output = run(app, "sessions", *as_json).output
-    (session,) = installation(app).storage.sessions()
+    (session,) = installation(app).storage.sessions.page()
     assert TOKEN not in output
     assert session.fingerprint in output
     assert STREAM in output
@@ -322,7 +330,7 @@ def test_sessions_are_chosen_by_stream_user_and_status(app: Flask) -> None:
 
 
 def test_sessions_are_listed_beyond_one_page(apps: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flask_allmine_liveactivity.cli.looking.PAGE", 3)
+    monkeypatch.setattr("flask_allmine_liveactivity.app.operations.listing.PAGE", 3)
     app = apps()
     for number in range(8):
         register(app, activityId=f"a{number}", liveActivityToken=f"t{number}")
@@ -374,7 +382,7 @@ def test_end_carries_the_hosts_content_state(app: Flask) -> None:
 @pytest.mark.parametrize("arguments", [(STREAM, "ended"), (STREAM,), (), ("nothing", "ready")])
 def test_end_refuses_what_is_no_stream_and_state(app: Flask, arguments: tuple[str, ...]) -> None:
     assert run(app, "end", *arguments).exit_code != 0
-    assert installation(app).storage.event(STREAM) is None
+    assert installation(app).storage.streams.read(STREAM) is None
 
 
 def test_deliver_delivers_what_others_have_announced(app: Flask) -> None:
@@ -488,13 +496,13 @@ def test_forget_asks_a_person_first(
     monkeypatch.setattr("flask_allmine_liveactivity.cli.acting.sys", stand_in)
     register(app, "alice")
     app.test_cli_runner().invoke(args=["live-activity", "forget", "alice"], input=f"{answer}\n")
-    assert [s.user_id for s in installation(app).storage.sessions()] == [left]
+    assert [s.user_id for s in installation(app).storage.sessions.page()] == [left]
 
 
 def test_forget_with_yes(app: Flask) -> None:
     register(app, "alice")
     assert run(app, "forget", "alice", "--yes").output == "1 sessions forgotten.\n"
-    assert [s.user_id for s in installation(app).storage.sessions()] == [None]
+    assert [s.user_id for s in installation(app).storage.sessions.page()] == [None]
 
 
 def test_purge_deletes_what_has_been_over_for_a_day(

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pycurl
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from flask import Flask
@@ -109,7 +110,7 @@ def test_a_flag_that_is_none(value: Any) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["STORAGE_URI", "URL_PREFIX", "APNS_BUNDLE_ID", "APNS_SERVER", "APNS_CA"],
+    ["STORAGE_URI", "URL_PREFIX", "APNS_BUNDLE_ID", "APNS_SERVER", "APNS_CA", "APNS_PROXY"],
 )
 @pytest.mark.parametrize("value", [5, True, [], b"x"])
 def test_a_text_that_is_none(name: str, value: Any) -> None:
@@ -243,6 +244,61 @@ def test_a_ca_that_is_no_file() -> None:
     assert "there is no file '/nowhere/ca.pem'" in message
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "proxy.example.com:3128",
+        "http://proxy.example.com",
+        "http://proxy.example.com:0",
+        "http://proxy.example.com:123456",
+        "http://proxy.example.com:3128/path",
+        "http://ada:s3cr/et@proxy.example.com:3128",
+        "http://ada:s3cr et@proxy.example.com:3128",
+        "http://ada:s3cr@et@proxy.example.com:3128",
+        "http://ada:s3cret@proxy.example.com:3128\r\nX-Injected: 1",
+        "ftp://ada:s3cret@proxy.example.com:3128",
+        "socks4://ada:s3cret@proxy.example.com:1080",
+    ],
+)
+def test_a_proxy_that_is_no_url_is_not_quoted(value: str) -> None:
+    message = refusal(**{**APNS, "LIVE_ACTIVITY_APNS_PROXY": value})
+    assert message.startswith("LIVE_ACTIVITY_APNS_PROXY must be a proxy's URL with its port")
+    assert "s3cr" not in message
+    assert "example.com" not in message
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "http://10.0.0.1:3128",
+        "https://ada:s3cret%40@proxy.example.com:443/",
+        "socks5h://[2001:db8::1]:1080",
+    ],
+)
+def test_a_proxy_is_taken_as_it_is_and_not_shown(value: str) -> None:
+    settings = settings_of(**{**APNS, "LIVE_ACTIVITY_APNS_PROXY": value})
+    assert settings.apns.proxy == value
+    assert "s3cret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("number", "features", "lack"),
+    [
+        (0x075801, pycurl.VERSION_HTTP2, "pushes may stand still before 8.11"),
+        (0x081700, 0, "cannot speak HTTP/2"),
+    ],
+)
+def test_a_libcurl_that_is_not_enough(
+    monkeypatch: pytest.MonkeyPatch, number: int, features: int, lack: str
+) -> None:
+    found = (11, "7.88.1", number, "Linux", features, "OpenSSL/3.0.22", 0)
+    monkeypatch.setattr(pycurl, "version_info", lambda: found)
+    message = refusal(**APNS)
+    assert lack in message
+    assert "--only-binary :all: pycurl" in message
+
+
 def test_a_key_file_is_read(tmp_path: Path) -> None:
     file = tmp_path / "AuthKey.p8"
     file.write_text(APPLE_KEY)
@@ -303,12 +359,6 @@ def test_the_console_is_the_default_only_in_development(how: str) -> None:
     assert isinstance(installation(app).push, ConsolePush)
 
 
-def test_without_a_way_to_push_production_does_not_start() -> None:
-    message = refusal(TESTING=False)
-    assert message.startswith("There is no way to push")
-    assert "LIVE_ACTIVITY_PUSH = 'console'" in message
-
-
 @pytest.mark.parametrize("value", ["apple", "", 7, MemoryPush, ["memory"]])
 def test_a_push_that_is_none_of_them(value: Any) -> None:
     message = refusal(LIVE_ACTIVITY_PUSH=value)
@@ -365,12 +415,15 @@ def test_a_factory_of_the_hosts_is_called_at_first_use() -> None:
     assert isinstance(installation(app).storage, OwnStorage)
 
 
-def test_apns2_cannot_use_another_server() -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SERVER", "https://127.0.0.1:2197"), ("PROXY", "http://127.0.0.1:3128")],
+)
+def test_apns2_cannot_use_another_server_or_a_proxy(name: str, value: str) -> None:
     pytest.importorskip("apns2")
-    message = refusal(
-        **APNS, LIVE_ACTIVITY_PUSH="apns2", LIVE_ACTIVITY_APNS_SERVER="https://127.0.0.1:2197"
-    )
+    message = refusal(**APNS, LIVE_ACTIVITY_PUSH="apns2", **{f"LIVE_ACTIVITY_APNS_{name}": value})
     assert "knows only Apple's servers" in message
+    assert f"LIVE_ACTIVITY_APNS_{name}" in message
 
 
 def test_a_missing_apns2_names_the_line_that_installs_it(monkeypatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from flask import Blueprint, Flask, got_request_exception, jsonify
+from flask import Blueprint, Flask, Response, got_request_exception, jsonify
 from flask_jwt_extended import jwt_required
 
 from flask_allmine_liveactivity import StreamNotFound, StreamState
@@ -106,10 +106,51 @@ def test_an_unknown_path_under_our_prefix_is_flasks_404(guarded: Flask) -> None:
     assert (response.status_code, response.mimetype) == (404, "text/html")
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
-def test_another_method_keeps_the_hosts_shape(guarded: Flask, method: str) -> None:
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "TRACE", "ANY"])
+def test_another_method_at_our_path_is_a_405_in_the_envelope(guarded: Flask, method: str) -> None:
+    guarded.register_error_handler(405, hosts)
     response = guarded.test_client().open(PATH, method=method)
-    assert (response.status_code, response.mimetype) == (405, "text/html")
+    assert response.status_code == 405
+    assert list(response.get_json()) == ENVELOPE
+    assert response.get_json()["errors"] == ["Method Not Allowed"]
+    assert set(response.allow) == {"POST", "OPTIONS"}
+
+
+def test_a_405_has_no_body_where_none_was_asked_for(guarded: Flask) -> None:
+    response = guarded.test_client().head(PATH)
+    assert (response.status_code, response.data) == (405, b"")
+
+
+def test_another_method_at_a_path_of_the_hosts_keeps_the_hosts_shape(guarded: Flask) -> None:
+    guarded.register_error_handler(405, hosts)
+    assert guarded.test_client().post("/broken").data == b"the host's own answer"
+
+
+def test_what_the_host_has_at_our_path_by_another_method_stays_its_own(guarded: Flask) -> None:
+    guarded.add_url_rule(PATH, "listed", lambda: "the host's list", methods=["GET"])
+    client = guarded.test_client()
+    assert client.get(PATH).data == b"the host's list"
+    assert set(client.put(PATH).allow) == {"GET", "HEAD", "POST", "OPTIONS"}
+
+
+def test_options_are_answered_as_by_any_view(guarded: Flask) -> None:
+    response = guarded.test_client().options(PATH)
+    assert (response.status_code, response.data) == (200, b"")
+    assert set(response.allow) == {"POST", "OPTIONS"}
+
+
+def test_a_preflight_of_a_browser_is_the_hosts_to_answer(guarded: Flask) -> None:
+    @guarded.after_request
+    def open_to_pages(response: Response) -> Response:
+        response.headers["Access-Control-Allow-Origin"] = "https://app.example.com"
+        return response
+
+    asked = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST"}
+    response = guarded.test_client().options(PATH, headers=asked)
+    assert response.status_code == 200
+    assert response.headers["Access-Control-Allow-Origin"] == "https://app.example.com"
+    refused = guarded.test_client().get(PATH, headers=asked)
+    assert refused.headers["Access-Control-Allow-Origin"] == "https://app.example.com"
 
 
 def test_a_host_header_that_is_none_keeps_the_hosts_shape(guarded: Flask) -> None:

@@ -22,6 +22,7 @@ from flask_allmine_liveactivity import (
     Verdict,
     notify_stream_state,
 )
+from flask_allmine_liveactivity.model import NEVER
 
 from .apps import STREAM, TOKEN, installation, register, told, until
 
@@ -39,7 +40,7 @@ def aps(app: Flask) -> dict[str, Any]:
 
 
 def event_of(app: Flask, stream: str = STREAM) -> Any:
-    return installation(app).storage.event(stream)
+    return installation(app).storage.streams.read(stream)
 
 
 def answering(verdict: Verdict, reason: str | None = None) -> MemoryPush:
@@ -261,7 +262,7 @@ def test_who_was_not_told_of_ready_is_told_of_started(
     app = apps(given={"push": push})
     register(app)
     notify(app, "ready", content_state={"phase": "ready"})
-    push._answer = lambda sent: PushResult(sent, Verdict.DELIVERED)
+    push.answer = lambda sent: PushResult(sent, Verdict.DELIVERED)
     two_seconds_later = time.time() + 2
     monkeypatch.setattr(time, "time", lambda: two_seconds_later)
     notify(app, "started", content_state={"phase": "started"})
@@ -313,6 +314,62 @@ def test_inline_the_report_says_what_became_of_each(
     report = notify(app)
     counts = {name: getattr(report, name) for name in ("delivered", "gone", "retrying", "rejected")}
     assert counts == {"delivered": 0, "gone": 0, "retrying": 0, "rejected": 0, count: 1}
+
+
+def counts_of(report: DeliveryReport) -> tuple[int | None, ...]:
+    return report.delivered, report.gone, report.retrying, report.rejected
+
+
+def test_inline_the_counts_add_up_over_all_verdicts(
+    apps: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in the run in which tokens are given up."""
+    verdicts = [*Verdict] * 2
+    said = {f"t{number}": verdict for number, verdict in enumerate(verdicts)}
+    push = MemoryPush(
+        lambda push: PushResult(push, said[push.token], reason="Reason", gone_since=NEVER)
+    )
+    app = apps(given={"push": push}, LIVE_ACTIVITY_MAX_SESSIONS_PER_USER=None)
+    # Those that stop a run come last, or the others would not be asked.
+    stops = (Verdict.UNREACHABLE, Verdict.MISCONFIGURED)
+    for number in sorted(range(len(verdicts)), key=lambda number: verdicts[number] in stops):
+        register(app, activityId=f"a{number}", liveActivityToken=f"t{number}")
+    to_be_told = len(verdicts)
+    now = time.time()
+    for _ in range(4):
+        report = notify(app)
+        counts = counts_of(report)
+        assert sum(count or 0 for count in counts) == to_be_told, counts
+        to_be_told = installation(app).storage.counts(time.time()).pending
+        now += 2 * 3600
+        monkeypatch.setattr(time, "time", lambda now=now: now)
+
+
+def test_inline_who_is_given_up_is_not_taken_off_those_that_wait(
+    apps: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = {"b0", "b1"}
+    push = MemoryPush(
+        lambda push: PushResult(push, Verdict.REJECTED if push.token in bad else Verdict.RETRY)
+    )
+    app = apps(given={"push": push})
+    for token in ("b0", "b1", "r0", "r1", "r2"):
+        register(app, activityId=token, liveActivityToken=token)
+    now = time.time()
+    for given_up in (False, False, True):
+        assert counts_of(notify(app)) == (0, 0, 3, 2)
+        pending = installation(app).storage.counts(time.time()).pending
+        assert pending == (3 if given_up else 5)
+        now += 2 * 3600
+        monkeypatch.setattr(time, "time", lambda now=now: now)
+    assert counts_of(notify(app)) == (0, 0, 3, 0)
+
+
+def test_inline_who_waits_since_an_earlier_call_is_among_the_retrying(apps: Make) -> None:
+    app = apps(given={"push": answering(Verdict.REJECTED, "BadDeviceToken")})
+    register(app)
+    assert counts_of(notify(app)) == (0, 0, 0, 1)
+    assert counts_of(notify(app)) == (0, 0, 1, 0)
 
 
 @pytest.mark.parametrize("delivery", ["thread", "worker"])

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -14,7 +13,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from flask_allmine_liveactivity import notify_stream_state
+from flask_allmine_liveactivity import SessionStatus, notify_stream_state
+from flask_allmine_liveactivity.model import DUE_NOW
 
 from .apps import STREAM, TOKEN, Elsewhere, installation, register, until
 
@@ -40,7 +40,7 @@ def test_flask_help_makes_no_database_file(elsewhere: Elsewhere) -> None:
 FORK = f"""
 import os, sys
 from host_app import create_app
-from flask_allmine_liveactivity.installation import installed_on
+from flask_allmine_liveactivity.app.installation import installed_on
 
 app = create_app()
 installation = installed_on(app)
@@ -55,7 +55,7 @@ if not child:
         assert theirs.storage is not mine.storage
         assert theirs.push is not mine.push
         assert theirs is installation.parts
-        assert theirs.storage.event("{STREAM}") is None  # it works here
+        assert theirs.storage.streams.read("{STREAM}") is None  # it works here
         import threading
         names = lambda: [t.name for t in threading.enumerate()]
         assert "live-activity-delivery" not in names(), names()
@@ -69,7 +69,7 @@ if not child:
     os._exit(0)
 _, status = os.waitpid(child, 0)
 assert installation.parts is mine
-assert mine.storage.event("{STREAM}") is None  # still open here
+assert mine.storage.streams.read("{STREAM}") is None  # still open here
 sys.exit(os.waitstatus_to_exitcode(status))
 """
 
@@ -79,18 +79,52 @@ def test_a_forked_child_builds_its_own_parts_and_its_own_thread(elsewhere: Elsew
     assert done.returncode == 0, done.stderr
 
 
-def test_a_process_that_ends_releases_what_is_unsent(elsewhere: Elsewhere) -> None:
-    """The thread is a daemon: at exit it settles, and nothing hangs."""
-    script = """
-from host_app import create_app
-app = create_app()
-app.test_client().get("/pid")
+SLOW_PUSH = """
+import threading, time
+from host_app import FilePush
+
+fourth = threading.Event()
+
+class SlowPush(FilePush):
+    \"\"\"Has no answer for the fourth until the process is to end.\"\"\"
+
+    def send(self, pushes):
+        for number, result in enumerate(super().send(pushes), 1):
+            if number == 4:
+                fourth.set()
+                while not delivery.stopping:
+                    time.sleep(0.01)
+            yield result
 """
-    began = time.monotonic()
-    done = elsewhere.python("-c", script)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    assert time.monotonic() - began < 20
+LEAVING = """
+import slow_push
+from host_app import create_app
+from flask_allmine_liveactivity.app.installation import installed_on
+
+app = create_app()
+parts = installed_on(app).parts
+slow_push.delivery = parts.delivery
+app.test_client().get("/pid")  # the thread runs
+assert slow_push.fourth.wait(60)
+print([session.claim_id is None for session in parts.storage.sessions.page(limit=100)].count(False))
+"""
+
+
+def test_a_process_that_ends_gives_back_what_is_claimed_and_unsent(elsewhere: Elsewhere) -> None:
+    (elsewhere.folder / "slow_push.py").write_text(SLOW_PUSH)
+    app = elsewhere.app(LIVE_ACTIVITY_MAX_SESSIONS_PER_USER=None)
+    for number in range(10):
+        register(app, activityId=f"activity-{number}", liveActivityToken=f"token-{number}")
+    with app.app_context():
+        notify_stream_state(STREAM, "ready")
+    done = elsewhere.python("-c", LEAVING, FLASK_LIVE_ACTIVITY_PUSH="slow_push:SlowPush")
+    sessions = installation(app).storage.sessions.page(limit=100)
+    installation(app).close()
+    assert (done.returncode, done.stdout, done.stderr) == (0, "10\n", "")
+    ended = [session.token for session in sessions if session.status is SessionStatus.ENDED]
+    assert sorted(ended) == sorted(elsewhere.told)
+    unsent = [session for session in sessions if session.status is SessionStatus.ACTIVE]
+    assert [(session.claim_id, session.due_at) for session in unsent] == [(None, DUE_NOW)] * 6
 
 
 # --- gunicorn -------------------------------------------------------------------------------------
@@ -180,7 +214,7 @@ def test_a_worker_delivers_for_others_and_stops_when_told(
         assert worker.wait(20) == 0, elsewhere.output
     installation(app).close()
     assert elsewhere.told == [TOKEN]
-    assert "Stopped; what was unsent has been released." in elsewhere.output
+    assert "Stopped; what was unsent has been given back." in elsewhere.output
 
 
 def test_a_worker_begins_with_what_was_announced_before(elsewhere: Elsewhere) -> None:

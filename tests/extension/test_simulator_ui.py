@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, abort, request
 from flask.testing import FlaskClient
-from flask_jwt_extended import JWTManager
+from flask_jwt_extended import JWTManager, create_access_token
 from werkzeug.test import TestResponse
 
 from flask_allmine_liveactivity import (
@@ -96,6 +96,13 @@ class Page:
     def cards(self, number: int) -> list[tuple[str, str]]:
         activities = self.state["phones"][number - 1]["activities"]
         return [(each["streamId"], each["state"]) for each in activities]
+
+    @property
+    def outlook(self) -> dict[str, Any]:
+        """Of the only activity that runs."""
+        (outlook,) = self.state["outlooks"].values()
+        assert isinstance(outlook, dict)
+        return outlook
 
     @property
     def streams(self) -> list[tuple[str, str]]:
@@ -208,6 +215,84 @@ def test_no_token_is_on_the_page(page: Page) -> None:
         assert token.upper() not in seen.upper()
 
 
+# --- what the host means to do -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "fate", "reason", "tries_again"),
+    [
+        ("too-many-requests", "waits", "TooManyRequests", True),
+        ("unavailable", "waits", "ServiceUnavailable", True),
+        ("internal-server-error", "waits", "InternalServerError", True),
+        ("bad-device-token", "waits", "BadDeviceToken", True),
+        ("reset", "waits", "no answer: libcurl 92: http2 stream", True),
+        ("gone", "given-up", "Unregistered", False),
+        ("invalid-provider-token", "held", "InvalidProviderToken", True),
+    ],
+)
+def test_after_each_answer_of_apples_the_page_has_what_the_host_has_written_down(
+    page: Page, answer: str, fate: str, reason: str | None, tries_again: bool
+) -> None:
+    page.phone(1, "log-in", username="ada")
+    page.phone(1, "follow", streamId=STREAM)
+    assert page.outlook["fate"] == "follows"
+    page.post("apple", answer=answer)
+    page.client.post("/cancel")
+    assert (page.outlook["fate"], page.outlook["reason"]) == (fate, reason)
+    assert (page.outlook["nextTry"] is not None) is tries_again
+
+
+def test_what_is_told_needs_no_outlook_any_more(page: Page) -> None:
+    page.phone(1, "log-in", username="ada")
+    page.phone(1, "follow", streamId=STREAM)
+    page.client.post("/cancel")
+    assert page.state["outlooks"] == {}
+
+
+@pytest.mark.parametrize("status", [403, 404, 429, 503])
+def test_what_the_guard_or_the_host_refuses_is_told_and_known_to_nobody(
+    hosts: Callable[..., Flask], status: int
+) -> None:
+    app = hosts()
+    app.before_request(lambda: abort(status) if "live-activity-sessions" in request.path else None)
+    page = Page(app)
+    page.phone(1, "log-in", username="ada")
+    page.phone(1, "follow", streamId=STREAM)
+    (activity,) = page.state["phones"][0]["activities"]
+    assert activity["registration"]["status"] == status
+    assert page.state["outlooks"] == {}
+
+
+def test_an_app_that_raises_has_answered_500(hosts: Callable[..., Flask]) -> None:
+    """In debug mode Flask lets the app's own errors pass; the page goes on."""
+    app = hosts()
+
+    @app.before_request
+    def fail() -> None:
+        if "live-activity-sessions" in request.path:
+            raise RuntimeError("the app's own")
+
+    page = Page(app)
+    page.phone(1, "log-in", username="ada")
+    assert page.phone(1, "follow", streamId=STREAM).status_code == 200
+    (activity,) = page.state["phones"][0]["activities"]
+    assert activity["registration"]["status"] == 500
+
+
+def test_a_phone_logs_in_with_a_ready_made_access_token(page: Page) -> None:
+    with page.client.application.app_context():
+        token = create_access_token(identity="ada")
+    assert page.phone(1, "log-in", accessToken=token).status_code == 200
+    page.phone(1, "follow", streamId=STREAM)
+    assert page.outlook["fate"] == "follows"
+    assert token not in json.dumps(page.state)
+
+
+@pytest.mark.parametrize("token", ["", "a b", "a\r\nb", "x" * 8193])
+def test_what_is_no_access_token_is_refused(page: Page, token: str) -> None:
+    assert page.phone(1, "log-in", accessToken=token).status_code in (400, 409)
+
+
 # --- only in development -----------------------------------------------------------------------
 
 
@@ -260,7 +345,7 @@ assert not [name for name in sys.modules if name.startswith("flask_allmine_livea
 def test_without_the_extra_the_error_names_it() -> None:
     script = """
 import sys
-sys.modules["hypercorn"] = None
+sys.modules["h2"] = None
 from flask import Flask
 from flask_jwt_extended import JWTManager
 from flask_allmine_liveactivity import ConfigurationError, LiveActivity
@@ -280,10 +365,28 @@ except ConfigurationError as error:
     assert 'pip install "flask-allmine-liveactivity[simulator]"' in said.stdout
 
 
-def test_nothing_listens_before_the_page_is_asked_for(hosts: Callable[..., Flask]) -> None:
-    before = threading.active_count()
-    hosts()
-    assert threading.active_count() == before
+def test_nothing_listens_before_the_page_is_asked_for() -> None:
+    """In a process of its own: here threads of other tests' apps come and go."""
+    script = """
+import sys, threading
+from extension.test_simulator_ui import PAGE, host
+bound = []
+sys.addaudithook(lambda event, _: bound.append(event) if event == "socket.bind" else None)
+app = host()
+assert bound == []
+assert threading.enumerate() == [threading.main_thread()], threading.enumerate()
+app.test_client().get(f"{PAGE}/")
+# The page is what starts it: so it would have been seen before, too.
+assert bound
+assert len(threading.enumerate()) > 1
+app.extensions["live_activity"].close()
+app.extensions["live_activity_simulator"].stop()
+"""
+    tests = {"PYTHONPATH": str(Path(__file__).parents[1])}
+    said = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=os.environ | tests
+    )
+    assert said.returncode == 0, said.stderr
 
 
 def test_another_process_leaves_the_pushes_to_the_one_that_serves(tmp_path: Path) -> None:

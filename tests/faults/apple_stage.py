@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from flask_allmine_liveactivity.announcement import announcement_of_end
 from flask_allmine_liveactivity.model import Session, StreamState
-from flask_allmine_liveactivity.parts import open_storage
-from flask_allmine_liveactivity.settings import read_settings
 from flask_allmine_liveactivity.simulator import LocalApns
 from flask_allmine_liveactivity.storage.base import Storage
+from flask_allmine_liveactivity.storage.from_uri import open_storage
+from flask_allmine_liveactivity.streams.announcement import announcement_of_end
 
 from .apple import Front
 from .audience import BYSTANDERS, LIFETIME, STREAM, STREAM_TO_COME, Audience, a_token, until
@@ -69,7 +68,7 @@ class Stage:
 
     def session(self, number: int) -> Session:
         """The session of a phone."""
-        (found,) = self.storage.sessions(user_id=f"user-{number}", stream_id=STREAM)
+        (found,) = self.storage.sessions.page(user_id=f"user-{number}", stream_id=STREAM)
         return found
 
     def come_late(self, count: int = 20) -> None:
@@ -80,7 +79,7 @@ class Stage:
 
     def attempts(self) -> set[int]:
         """How often sessions of the stream were refused."""
-        return {row.attempts for row in self.storage.sessions(limit=10_000, stream_id=STREAM)}
+        return {row.attempts for row in self.storage.sessions.page(limit=10_000, stream_id=STREAM)}
 
     def midst(self, count: int = 100) -> None:
         """Wait until the worker is in the midst of it, and some are still to be told."""
@@ -111,7 +110,7 @@ class Stage:
             assert resend.wait(30) == 0, self.said
 
     def _claimed(self) -> bool:
-        rows = self.storage.sessions(limit=10_000, stream_id=STREAM)
+        rows = self.storage.sessions.page(limit=10_000, stream_id=STREAM)
         return any(row.claim_id for row in rows)
 
     def _tells_another_stream(self) -> None:
@@ -135,7 +134,7 @@ class Stage:
             now=now,
             ttl=2 * LIFETIME,
         )
-        self.storage.announce(announcement, now)
+        self.storage.streams.announce(announcement, now)
 
 
 @contextlib.contextmanager
@@ -152,12 +151,7 @@ def a_stage(folder: Path, phones: int, apple: str = "127.0.0.1") -> Iterator[Sta
 @contextlib.contextmanager
 def a_stage_on(uri: str, folder: Path, phones: int, apple: str = "127.0.0.1") -> Iterator[Stage]:
     """A stage on any storage; without phones it has no bystanders either."""
-    settings = read_settings(
-        {"LIVE_ACTIVITY_STORAGE_URI": uri, "LIVE_ACTIVITY_PUSH": "memory"},
-        push_given=False,
-        lenient=True,
-    )
-    storage = open_storage(settings, str(folder))
+    storage = open_storage(uri, {}, str(folder))
     try:
         storage.prepare()
         with LocalApns(host=apple, certificate_folder=folder) as apns, Front(apns) as front:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from flask_allmine_liveactivity.announcement import announcement_of_end
 from flask_allmine_liveactivity.model import Session, SessionStatus, StreamState
-from flask_allmine_liveactivity.registration import Answer, Claimant, register
+from flask_allmine_liveactivity.phones.registration import Answer, Claimant, register
 from flask_allmine_liveactivity.simulator import LocalApns
 from flask_allmine_liveactivity.storage.base import Storage
+from flask_allmine_liveactivity.streams.announcement import announcement_of_end
 
 STREAM = "65f000000000000000000001"
 STREAM_TO_COME = "65f000000000000000000002"
@@ -95,7 +95,7 @@ class Audience:
             now=now,
             ttl=2 * LIFETIME,
         )
-        self._storage.announce(announcement, now)
+        self._storage.streams.announce(announcement, now)
 
     # --- what became of it -------------------------------------------------------------------
 
@@ -110,7 +110,7 @@ class Audience:
 
     def check(self) -> None:
         """Nothing is lost, and nothing was told that should not be."""
-        rows = self._storage.sessions(limit=10 * len(self.tokens) + 1000)
+        rows = self._storage.sessions.page(limit=10 * len(self.tokens) + 1000)
         told = {received.token for received in self._apns.accepted}
         assert not told & self.never
         assert told <= self.tokens

@@ -6,11 +6,11 @@ import random
 import time
 from collections import defaultdict
 
-from flask_allmine_liveactivity.announcement import announcement_of_end
 from flask_allmine_liveactivity.model import Session, SessionStatus, StreamState
-from flask_allmine_liveactivity.registration import Answer, Claimant, register
+from flask_allmine_liveactivity.phones.registration import Answer, Claimant, register
 from flask_allmine_liveactivity.simulator import LocalApns
 from flask_allmine_liveactivity.storage.base import Storage
+from flask_allmine_liveactivity.streams.announcement import announcement_of_end
 
 from .audience import LIFETIME, a_token, until
 
@@ -70,7 +70,7 @@ class Crowd:
             now=now,
             ttl=2 * LIFETIME,
         )
-        self._storage.announce(announcement, now)
+        self._storage.streams.announce(announcement, now)
 
     def _register(self, stream: str, phone: int) -> None:
         had = self._tokens[f"{stream}/{phone}"]
@@ -118,7 +118,7 @@ class Crowd:
         assert not lost, f"{len(lost)} are lost, such as {lost[0]}"
 
     def _rows(self) -> list[Session]:
-        return self._storage.sessions(limit=100_000)
+        return self._storage.sessions.page(limit=100_000)
 
 
 def _is_accounted_for(row: Session, told: set[str]) -> bool:

@@ -14,14 +14,14 @@ from typing import Any
 from sqlalchemy import create_engine, insert
 from storage.opening import check_who_waits_at, open_storage
 
-from flask_allmine_liveactivity.announcement import announcement_of_end
 from flask_allmine_liveactivity.model import StreamState
 from flask_allmine_liveactivity.simulator import LocalApns
 from flask_allmine_liveactivity.storage.base import Storage
 from flask_allmine_liveactivity.storage.memory import MemoryStorage
-from flask_allmine_liveactivity.storage.sql import sessions, waiting
+from flask_allmine_liveactivity.storage.sql import active_sessions, sessions
+from flask_allmine_liveactivity.storage.sql.active_rows import active_row
 from flask_allmine_liveactivity.storage.sql.rows import session_row
-from flask_allmine_liveactivity.storage.sql.waiting import waiting_row
+from flask_allmine_liveactivity.streams.announcement import announcement_of_end
 
 from .audience import LIFETIME, STREAM_TO_COME, Audience, a_token, until
 from .processes import settings_of
@@ -58,14 +58,14 @@ class Crowd:
     @property
     def claimed(self) -> int:
         """How many are in somebody's hands."""
-        rows = self.storage.sessions(limit=100_000)
+        rows = self.storage.sessions.page(limit=100_000)
         return sum(row.claim_id is not None for row in rows)
 
     def wait_until_told(self, seconds: float = 60.0) -> None:
         """As the audience's, asking less often: to count so many costs the database time."""
 
         def all_told() -> bool:
-            time.sleep(0.2)
+            time.sleep(0.2)  # between two looks
             return not self.audience.pending
 
         assert until(all_told, seconds), f"{self.audience.pending} are still pending"
@@ -87,7 +87,7 @@ class Crowd:
             now=now,
             ttl=2 * LIFETIME,
         )
-        self.storage.announce(announcement, now)
+        self.storage.streams.announce(announcement, now)
 
     def wait_until_the_other_stream_is_told(self, seconds: float = 30.0) -> None:
         """Whoever is left is well: what is announced now is told."""
@@ -122,11 +122,11 @@ def _gather_at_once(audience: Audience, uri: str, apns: LocalApns, count: int) -
     in_memory = MemoryStorage()
     registered = Audience(in_memory, apns)
     registered.gather(count)
-    found = in_memory.sessions(limit=10 * count + 1000)
+    found = in_memory.sessions.page(limit=10 * count + 1000)
     engine = create_engine(uri)
     with engine.begin() as connection:
         connection.execute(insert(sessions), [session_row(session) for session in found])
-        connection.execute(insert(waiting), list(filter(None, map(waiting_row, found))))
+        connection.execute(insert(active_sessions), list(filter(None, map(active_row, found))))
     engine.dispose()
     audience.tokens, audience.never = registered.tokens, registered.never
 

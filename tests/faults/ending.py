@@ -24,8 +24,8 @@ def main(how: str) -> None:
     if how == "exits":
         sys.exit(3)
     if how == "is interrupted":
-        # A signal that comes just before a long sleep would be seen to after it.
         for _ in range(600):
+            # A signal that comes just before a long sleep would be seen to after it.
             time.sleep(0.1)
 
 

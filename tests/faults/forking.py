@@ -8,7 +8,7 @@ import random
 import sys
 import time
 
-from flask_allmine_liveactivity.installation import Installation, installed_on
+from flask_allmine_liveactivity.app.installation import Installation, installed_on
 from flask_allmine_liveactivity.model import StreamState
 
 from .audience import STREAM
@@ -54,13 +54,14 @@ def in_the_midst() -> None:
     fork = multiprocessing.get_context("fork")
     children = [fork.Process(target=_tell, args=(installation, n + 1)) for n in range(CHILDREN)]
     for child in children:
+        # Each at another moment of the fan-out.
         time.sleep(random.uniform(0.05, 0.2))
         child.start()
     wait_until_told(installation)
     for child in children:
         child.join(40)
         assert child.exitcode == 0, f"a child ended with {child.exitcode}"
-    assert installation.parts.storage.event(STREAM) is not None
+    assert installation.parts.storage.streams.read(STREAM) is not None
 
 
 if __name__ == "__main__":

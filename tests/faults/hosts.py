@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 
 from flask import Flask
 
-from flask_allmine_liveactivity.installation import Installation, installed_on
+from flask_allmine_liveactivity.app.installation import Installation, installed_on
 from flask_allmine_liveactivity.model import StreamState
 
 from .audience import STREAM, a_token, until
@@ -66,3 +67,9 @@ def make_used_host() -> Flask:
     installation.notify(STREAM_BEFORE, StreamState.STARTED)
     wait_until_told(installation, STREAM_BEFORE)
     return app
+
+
+def make_talkative_host() -> Flask:
+    """The host, which logs all that anybody has to say."""
+    logging.basicConfig(level=logging.DEBUG)
+    return make_host()

@@ -70,6 +70,7 @@ class Killing:
     def in_its_start(self) -> None:
         """One that has just been started, in addition to those at work."""
         with a_worker(self.config, self.output) as worker:
+            # At any moment, also those of which it says nothing.
             time.sleep(self.chance.uniform(0, START_UP))
             assert worker.poll() is None, self.output.read_text()
         self.kills["in its start"] += 1
@@ -77,7 +78,7 @@ class Killing:
     def at_work(self) -> None:
         """One of the older ones, after some more have been told."""
         self.crowd.wait_for_pushes(self.chance.randint(1, self.progress))
-        time.sleep(self.chance.uniform(0, 0.05))
+        time.sleep(self.chance.uniform(0, 0.05))  # at any moment of a batch
         self.kill(self.chance.choice(self.workers[:-1]), "at work")
         self.start_one()
 

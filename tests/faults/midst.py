@@ -12,11 +12,11 @@ from typing import Any
 
 from storage.opening import open_storage
 
-from flask_allmine_liveactivity.announcement import announcement_of_end
 from flask_allmine_liveactivity.model import StreamState
-from flask_allmine_liveactivity.registration import Answer, Claimant, register
+from flask_allmine_liveactivity.phones.registration import Answer, Claimant, register
 from flask_allmine_liveactivity.simulator import LocalApns
 from flask_allmine_liveactivity.storage.base import Storage
+from flask_allmine_liveactivity.streams.announcement import announcement_of_end
 
 from .audience import LIFETIME, Audience, a_token, until
 from .processes import a_worker, open_files, settings_of, threads
@@ -107,6 +107,6 @@ def tell_one(storage: Storage, apns: LocalApns, stream: str) -> None:
         now=now,
         ttl=2 * LIFETIME,
     )
-    storage.announce(announcement, now)
+    storage.streams.announce(announcement, now)
     assert until(lambda: token in {push.token for push in apns.accepted}, TOLD_WITHIN)
     assert until(lambda: not storage.counts(time.time(), stream).pending, TOLD_WITHIN)

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask_jwt_extended import create_access_token
 
-from flask_allmine_liveactivity.installation import installed_on
+from flask_allmine_liveactivity.app.installation import installed_on
 
 from .audience import STREAM_TO_COME
 from .host import make_host

@@ -60,6 +60,10 @@ class Proxy:
 
     # --- what goes wrong ---------------------------------------------------------------------
 
+    def turn_to(self, server: int) -> None:
+        """Connect to another server from now on; the connections that there are stay."""
+        self._server = server
+
     def cut(self) -> None:
         """Cut all connections; new ones are taken."""
         self._do(self._cut())

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, Engine, create_engine, select, text
 from sqlalchemy.exc import DBAPIError
 
-from flask_allmine_liveactivity.storage.sql import events, sessions, waiting
+from flask_allmine_liveactivity.storage.sql import active_sessions, events, sessions
 
 from .audience import STREAM, until
 
@@ -77,8 +77,8 @@ class Rival:
     def holding_rows_and_event(self, rows: int) -> Iterator[None]:
         """Lock so many of the rows at work, as many that are still to come, and the event."""
         with self._engine.begin() as connection:
-            to_come = select(waiting.c.session_id).where(
-                waiting.c.stream_id == STREAM, waiting.c.claim_id.is_(None)
+            to_come = select(active_sessions.c.session_id).where(
+                active_sessions.c.stream_id == STREAM, active_sessions.c.claim_id.is_(None)
             )
             ids = [
                 *self._at_work(connection)[:rows],
@@ -93,13 +93,13 @@ class Rival:
         """In the order in which a settlement comes to them."""
         claimed = (
             select(sessions.c.session_id)
-            .join(waiting, waiting.c.session_id == sessions.c.session_id)
-            .where(sessions.c.stream_id == STREAM, waiting.c.claim_id.is_not(None))
+            .join(active_sessions, active_sessions.c.session_id == sessions.c.session_id)
+            .where(sessions.c.stream_id == STREAM, active_sessions.c.claim_id.is_not(None))
         )
         return list(connection.scalars(claimed.order_by(sessions.c.token)).all())
 
     def _lock(self, connection: Connection, ids: list[str]) -> None:
-        for table in (sessions, waiting):
+        for table in (sessions, active_sessions):
             statement = select(table.c.session_id).where(table.c.session_id.in_(ids))
             connection.execute(statement.with_for_update()).all()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 def assert_nobody_was_blamed(stage: Stage) -> None:
     assert stage.attempts() == {0}
-    assert {row.reason for row in stage.storage.sessions(limit=10_000)} == {None}
+    assert {row.reason for row in stage.storage.sessions.page(limit=10_000)} == {None}
     assert stage.said.count(UNREACHABLE_IS_SAID) == 1
     assert HELD_IS_SAID not in stage.said
 
@@ -41,7 +40,7 @@ def test_it_goes_down_and_comes_back_again_and_again(stage: Stage) -> None:
             with stage.apns.outage():
                 stage.come_late()
                 told = len(stage.front.accepted)
-                time.sleep(0.5 + 0.3 * outage)
+                time.sleep(0.5 + 0.3 * outage)  # nothing may come through
                 assert len(stage.front.accepted) == told
             stage.audience.wait_until_told(20)
             grown.append((open_files(worker.pid), rss(worker.pid)))
@@ -52,23 +51,20 @@ def test_it_goes_down_and_comes_back_again_and_again(stage: Stage) -> None:
     assert_nobody_was_blamed(stage)
 
 
-def test_it_is_away_from_the_beginning_and_the_pauses_grow(stage: Stage) -> None:
-    knocks: list[float] = []
-    stage.front.become(lambda _: knocks.append(time.monotonic()))
+def test_it_is_away_from_the_beginning_and_is_tried_again(stage: Stage) -> None:
+    knocks: list[None] = []
+    stage.front.become(lambda _: knocks.append(None))
     with stage.worker() as worker:
         assert until(lambda: len(knocks) >= 3, 30)
         stage.front.recover()
         stage.all_are_well(worker)
-    pauses = [later - before for before, later in pairwise(knocks)]
-    for number, pause in enumerate(pauses):
-        assert pause >= 2.0**number / 2 - 0.1, pauses
     assert_nobody_was_blamed(stage)
 
 
 def test_its_name_does_not_resolve(stage: Stage) -> None:
     with stage.worker(LIVE_ACTIVITY_APNS_SERVER="https://apple.invalid") as lost:
         assert until(lambda: UNREACHABLE_IS_SAID in stage.said, 20)
-        time.sleep(1)
+        time.sleep(1)  # it neither ends nor gives anybody up
         assert lost.poll() is None
         assert stage.audience.pending == PHONES
     with stage.worker() as worker:

@@ -66,7 +66,7 @@ def test_some_are_refused_each_in_its_way(stage: Stage) -> None:
     stage.audience.end()
     with stage.worker() as worker:
         stage.all_are_well(worker)
-    rows = {row.token: row for row in stage.storage.sessions(limit=10_000)}
+    rows = {row.token: row for row in stage.storage.sessions.page(limit=10_000)}
     for number in dead:
         row = rows[a_token(number)]
         assert (row.status, row.reason) == (SessionStatus.DEAD, "Unregistered")
@@ -92,9 +92,9 @@ def test_all_are_refused_until_somebody_mends_it(stage: Stage) -> None:
             assert until(lambda: stage.said.count(HELD_IS_SAID) == times, 20)  # noqa: B023
             knocks = len(stage.apns.received)
             stage.come_late()
-            time.sleep(0.5)
+            time.sleep(0.5)  # nothing may be sent meanwhile
             assert len(stage.apns.received) == knocks, "a held stream is left alone"
-            assert [event.held_reason for event in stage.storage.held_events(9)] == [reason]
+            assert [event.held_reason for event in stage.storage.streams.held(9)] == [reason]
             stage.apns.answer_all(None)
             stage.lift()
             stage.audience.wait_until_told(20)

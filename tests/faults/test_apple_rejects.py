@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from delivery.world import Clock, apns_push
 
-from flask_allmine_liveactivity.delivery import Delivery
+from flask_allmine_liveactivity.delivery.outcomes import REJECTION_WAITS
+from flask_allmine_liveactivity.delivery.policy import Policy
+from flask_allmine_liveactivity.delivery.runner import Delivery
 from flask_allmine_liveactivity.dispatch.loop import deliver_until_stopped
 from flask_allmine_liveactivity.model import SessionStatus
-from flask_allmine_liveactivity.policy import Policy
-from flask_allmine_liveactivity.verdicts import REJECTION_WAITS
 
 from .apple_stage import Stage, a_stage
 from .audience import a_token, until
@@ -33,7 +33,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 def test_a_bad_device_token_is_tried_three_times_and_given_up(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "flask_allmine_liveactivity.delivery")
+    caplog.set_level(logging.INFO, "flask_allmine_liveactivity.delivery.runner")
     strangers = {a_token(number) for number in STRANGERS}
     assert strangers <= stage.audience.tokens
     stage.apns.tokens_of_other_environment.update(strangers)
@@ -53,7 +53,7 @@ def test_a_bad_device_token_is_tried_three_times_and_given_up(
             assert until(lambda: rejections(stage, strangers) == {times}, 20)  # noqa: B023
             clock.now += wait - 10
             pushed = len(stage.apns.received)
-            time.sleep(0.5)
+            time.sleep(0.5)  # nothing may be sent meanwhile
             assert len(stage.apns.received) == pushed, "too early"
             clock.now += 20
         stage.audience.wait_until_told(20)
@@ -63,7 +63,7 @@ def test_a_bad_device_token_is_tried_three_times_and_given_up(
         delivery.stop()
         loop.join(10)
         push.close()
-    rows = [row for row in stage.storage.sessions(limit=10_000) if row.token in strangers]
+    rows = [row for row in stage.storage.sessions.page(limit=10_000) if row.token in strangers]
     assert {(row.status, row.reason) for row in rows} == {(SessionStatus.DEAD, "BadDeviceToken")}
     assert sum(received.token in strangers for received in stage.apns.received) == 3 * len(rows)
     assert sum("tokens were rejected" in record.getMessage() for record in caplog.records) == 1
@@ -71,5 +71,5 @@ def test_a_bad_device_token_is_tried_three_times_and_given_up(
 
 
 def rejections(stage: Stage, tokens: set[str]) -> set[int]:
-    rows = stage.storage.sessions(limit=10_000)
+    rows = stage.storage.sessions.page(limit=10_000)
     return {row.rejections for row in rows if row.token in tokens}

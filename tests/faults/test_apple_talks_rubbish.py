@@ -85,7 +85,10 @@ def test_one_disease_after_the_other(stage: Stage) -> None:
 
 
 def assert_nothing_leaks(grown: list[tuple[int, int]], worker: subprocess.Popen[bytes]) -> None:
-    files, memory = grown[2]
+    # A pool of connections is as large as has once been needed at a time: not all at the beginning,
+    # where the machine is busy. What leaks grows with each disease.
+    files = max(files for files, _ in grown[: len(grown) // 2])
+    _, memory = grown[2]
     assert until(lambda: open_files(worker.pid) <= files + 1, 10), grown
     assert rss(worker.pid) <= memory + MORE_MEMORY, grown
 

@@ -14,11 +14,11 @@ import pytest
 import services
 from delivery.world import World
 
-from flask_allmine_liveactivity.announcement import announcement_of_end
-from flask_allmine_liveactivity.delivery import Delivery
+from flask_allmine_liveactivity.delivery.runner import Delivery
 from flask_allmine_liveactivity.model import SessionStatus, StreamState
 from flask_allmine_liveactivity.simulator import LocalApns
 from flask_allmine_liveactivity.storage.memory import MemoryStorage
+from flask_allmine_liveactivity.streams.announcement import announcement_of_end
 
 from .audience import LIFETIME, STREAM, a_token, until
 from .crowds import Crowd, a_crowd
@@ -76,7 +76,7 @@ class Scene:
             now=now,
             ttl=2 * LIFETIME,
         )
-        self.crowd.storage.announce(announcement, now)
+        self.crowd.storage.streams.announce(announcement, now)
 
     def wait_until_both_push(self) -> None:
         """Two workers, each with a connection of its own."""
@@ -216,33 +216,51 @@ def test_of_two_workers_the_clocks_are_set_ahead_an_hour(tmp_path: Path) -> None
 # --- what a wrong clock leaves behind -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ends_well", [True, False], ids=["gives back", "held when it was killed"])
-def test_what_a_fast_worker(ends_well: bool) -> None:
-    """It comes due by the others' clock, later by as much as it was fast."""
+def test_what_a_fast_worker_gives_back_is_due_at_once() -> None:
     world = World(MemoryStorage())
     tokens = world.register_many(50)
     world.end()
     fast = Delivery(world.storage, world.push, world.policy, clock=lambda: world.now() + 90)
-    if ends_well:
-        fast.run(on_result=fast.stop)
-    else:
-        now = fast_now = world.now() + 90
-        world.storage.claim(
-            STREAM, 1, claim_id="c" * 32, limit=50, now=now, leased_until=fast_now + 60
-        )
-    world.run()
+    fast.run(on_result=fast.stop)
     assert len(world.told) < len(tokens)
+    world.run()
+    assert sorted(world.told) == sorted(tokens)
+    assert world.statuses() == {SessionStatus.ENDED}
+
+
+def test_what_a_fast_worker_held_when_it_was_killed_is_due_when_its_lease_ends() -> None:
+    """By the others' clock, later by as much as it was fast."""
+    world = World(MemoryStorage())
+    tokens = world.register_many(50)
+    world.end()
+    fast = world.now() + 90
+    world.storage.sessions.claim(
+        STREAM, 1, claim_id="c" * 32, limit=50, now=fast, leased_until=fast + 60
+    )
+    world.run()
+    assert world.told == []
     world.run_later(90 + 60 + 1)
     assert sorted(world.told) == sorted(tokens)
     assert world.statuses() == {SessionStatus.ENDED}
 
 
-def test_who_registered_before_the_clock_was_set_back_waits_until_it_has_caught_up() -> None:
+def test_who_registered_before_the_clock_was_set_back_is_told_at_once() -> None:
     world = World(MemoryStorage())
     token = world.register()
     world.clock.now -= HOUR
     world.end()
     world.run()
-    assert world.told == []
-    world.run_later(HOUR)
     assert world.told == [token]
+    assert world.statuses() == {SessionStatus.ENDED}
+
+
+def test_what_a_fast_host_ends_is_told_at_once() -> None:
+    """The worker elsewhere is right."""
+    world = World(MemoryStorage())
+    world.clock.now += 60
+    token = world.register()
+    world.end()
+    world.clock.now -= 60
+    world.run()
+    assert world.told == [token]
+    assert world.statuses() == {SessionStatus.ENDED}

@@ -9,17 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import services
+from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
 from storage.opening import open_storage
 
 from flask_allmine_liveactivity.errors import StorageUnavailable
 from flask_allmine_liveactivity.simulator import LocalApns
+from flask_allmine_liveactivity.testing.storage_contract.records import (
+    NOW,
+    STREAM,
+    an_announcement,
+)
 
 from .audience import Audience, until
 from .midst import AFTERWARDS, SLOWLY, TOLD_WITHIN, Midst, tell_one, the_midst_of_a_fan_out
 from .phoning import register_at
 from .processes import gunicorn, settings_of
 from .proxy import Proxy
-from .servers import DatabaseServer, a_free_port
+from .servers import DatabaseServer, a_free_port, postgresql_server
 
 # How long a server is away, in seconds: the worker's leases run out meanwhile.
 AWAY = 3.0
@@ -54,6 +62,36 @@ def test_a_postgresql_that_is_restarted(
     assert recovered == (stop is signal.SIGQUIT)
 
 
+def test_a_failover_that_leaves_connections_to_a_postgresql_without_writes() -> None:
+    """As where a name has come to mean another server: nobody closes what there is."""
+    with (
+        postgresql_server() as before,
+        services.postgresql() as after,
+        Proxy(before.port) as proxy,
+    ):
+        url = make_url(after)
+        storage = open_storage(before.database(str(url.database), proxy.port))
+        with contextlib.closing(open_storage(after)) as there:
+            there.prepare()
+        storage.streams.announce(an_announcement(), NOW)
+        engine = storage.engine  # type: ignore[attr-defined]
+        before.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        before.execute("SELECT pg_reload_conf()")
+        assert until(lambda: takes_no_writes(engine), 20)
+        proxy.turn_to(url.port or 5432)
+        storage.streams.announce(an_announcement(), NOW)
+        with contextlib.closing(open_storage(after)) as there:
+            assert there.streams.read(STREAM) is not None
+        storage.close()
+
+
+def takes_no_writes(engine: Engine) -> bool:
+    """Whether the server of the pool's only connection has heard of it."""
+    with engine.connect() as connection:
+        setting = connection.exec_driver_sql("SHOW default_transaction_read_only").scalar()
+    return setting == "on"
+
+
 def test_a_mariadb_that_is_killed_and_started_again(
     own_mariadb: DatabaseServer, slow_apns: LocalApns, tmp_path: Path
 ) -> None:
@@ -79,7 +117,7 @@ def test_a_server_that_is_cut_off(
             assert until(lambda seen=taken: proxy.taken > seen, 20), midst.log.read_text()
         assert midst.audience.pending
         with proxy.refusing():
-            time.sleep(AWAY)
+            time.sleep(AWAY)  # who is away is away for a while
             with pytest.raises(StorageUnavailable):
                 midst.audience.register(FEWER)
         assert waits(midst)

@@ -57,7 +57,7 @@ class Havoc:
             (2, lambda: self.apns.answer_all(Answer.unavailable(retry_after=1))),
             (1, lambda: self.apns.answer_all(Answer.invalid_provider_token())),
             (6, lambda: self.apns.answer_all(None)),
-            (2, lambda: stage.storage.lift(None, time.time())),
+            (2, lambda: stage.storage.streams.lift(None)),
         ]
 
     def start(self, worker: contextlib.ExitStack) -> None:
@@ -71,7 +71,7 @@ class Havoc:
 
     def outage(self) -> None:
         with self.apns.outage():
-            time.sleep(self.chance.uniform(0, 0.8))
+            time.sleep(self.chance.uniform(0, 0.8))  # of any length
 
     def any_answer(self) -> Answer:
         return self.chance.choice(
@@ -102,7 +102,7 @@ class Havoc:
             self.crowd.end()
         # What was refused a moment ago holds its stream yet, when its answer is read.
         time.sleep(IMPATIENT["ANSWER_TIMEOUT"] + 1)
-        self.stage.storage.lift(None, time.time())
+        self.stage.storage.streams.lift(None)
 
     def close(self) -> None:
         for worker in self.workers:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import services
 
-from flask_allmine_liveactivity.batch_size import FIRST_BATCH
+from flask_allmine_liveactivity.delivery.batch_size import FIRST_BATCH
 from flask_allmine_liveactivity.simulator import LocalApns
 
 from .audience import until
@@ -144,7 +144,7 @@ def test_a_worker_that_slept_through_its_lease_settles_nothing_wrongly(tmp_path:
             crowd.wait_for_pushes(20)
             assert crowd.claimed > FIRST_BATCH
             sleeper.send_signal(signal.SIGSTOP)
-            time.sleep(1.2 * SHORT_LEASE)
+            time.sleep(1.2 * SHORT_LEASE)  # a lease ends by the clock, and says nothing
             by_sleeper = crowd.told
             with a_worker(config, output):
                 crowd.wait_for_pushes(20)

@@ -27,7 +27,7 @@ SERVERS: dict[str, Callable[[], AbstractContextManager[str]]] = {
 
 
 def uri_on(server: str, opened: str, folder: Path) -> str:
-    return {"sqlite": sqlite_in(folder), "mongodb": f"{opened}live_activity"}.get(server, opened)
+    return sqlite_in(folder) if server == "sqlite" else opened
 
 
 def run(crowd: Crowd, how: str, output: Path, **config: object) -> None:

@@ -16,11 +16,11 @@ import pytest
 import services
 from sqlalchemy import create_engine, event
 
-from flask_allmine_liveactivity.delivery import Delivery
+from flask_allmine_liveactivity.app.settings import read_settings
+from flask_allmine_liveactivity.delivery.policy import Policy
+from flask_allmine_liveactivity.delivery.runner import Delivery
 from flask_allmine_liveactivity.errors import StorageUnavailable
-from flask_allmine_liveactivity.parts import open_push
-from flask_allmine_liveactivity.policy import Policy
-from flask_allmine_liveactivity.settings import read_settings
+from flask_allmine_liveactivity.push.from_settings import open_push
 from flask_allmine_liveactivity.simulator import LocalApns
 from flask_allmine_liveactivity.storage.sql import SQLStorage
 
@@ -123,7 +123,7 @@ def test_a_sqlite_file_that_may_not_grow(slow_apns: LocalApns, tmp_path: Path) -
     )
     storage = SQLStorage(engine)
     settings = read_settings(slow_apns.settings, push_given=False, lenient=True)
-    push = open_push(settings)
+    push = open_push(settings.push, settings.apns)
     delivery = Delivery(storage, push, Policy(lease=2, batch_size=50, sweep_interval=0.2))
     audience = Audience(storage, slow_apns)
     audience.gather(100)

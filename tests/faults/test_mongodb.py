@@ -11,7 +11,7 @@ import pytest
 import services
 
 from flask_allmine_liveactivity.errors import StorageUnavailable
-from flask_allmine_liveactivity.registration import Answer
+from flask_allmine_liveactivity.phones.registration import Answer
 from flask_allmine_liveactivity.simulator import LocalApns
 
 from .audience import until
@@ -33,7 +33,7 @@ def port_of(uri: str) -> int:
 
 @pytest.fixture
 def proxy() -> Iterator[Proxy]:
-    with services.mongodb() as server, Proxy(port_of(server)) as made:
+    with services.mongodb_in_process() as server, Proxy(port_of(server)) as made:
         yield made
 
 
@@ -59,14 +59,14 @@ def test_a_server_that_is_stopped_and_started_again_with_its_data(
 ) -> None:
     data = str(tmp_path / "data")
     with contextlib.ExitStack() as first, contextlib.ExitStack() as second:
-        server = first.enter_context(services.mongodb(data))
+        server = first.enter_context(services.mongodb_in_process(data))
         with the_midst_of_a_fan_out(
             f"{server.rstrip('/')}/faults", slow_apns, tmp_path, phones=PHONES, options=IMPATIENT
         ) as midst:
             assert midst.audience.pending
             first.close()
             assert_unavailable(midst)
-            second.enter_context(services.mongodb(data, port_of(server)))
+            second.enter_context(services.mongodb_in_process(data, port_of(server)))
 
 
 def test_a_server_that_is_cut_off_and_then_falls_silent(

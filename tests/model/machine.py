@@ -10,7 +10,8 @@ from unittest import mock
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from flask_allmine_liveactivity import StreamState, installation
+from flask_allmine_liveactivity import StreamState
+from flask_allmine_liveactivity.app import installation, process_parts
 from flask_allmine_liveactivity.simulator.phones import Activity, Phone
 from flask_allmine_liveactivity.storage.base import Storage
 from model.process import LEASE, Crash, Process
@@ -60,7 +61,8 @@ class LiveActivityMachine(RuleBasedStateMachine):
         self._closing.callback(self.world.close)
         clock = mock.Mock(wraps=installation.time)
         clock.time = lambda: self.world.now
-        self._closing.enter_context(mock.patch.object(installation, "time", clock))
+        for module in (installation, process_parts):
+            self._closing.enter_context(mock.patch.object(module, "time", clock))
         self.users: dict[str, str] = {}
         for number in range(2):
             phone = self.world.phones.add(f"iPhone {number}", phone_id=f"iphone-{number}")
@@ -137,7 +139,7 @@ class LiveActivityMachine(RuleBasedStateMachine):
         with self._interrupted(interrupts) as process:
             self.world.reopen(process, stream_id)
 
-    @precondition(lambda self: self.world.storage.due_events(self.world.now, 1))
+    @precondition(lambda self: self.world.storage.streams.due(self.world.now, 1))
     @rule(faults=FAULTS, interrupts=A_RUN)
     def deliver(self, faults: list[str], interrupts: Any) -> None:
         self.world.faults = list(faults)

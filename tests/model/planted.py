@@ -8,72 +8,64 @@ from dataclasses import replace
 from typing import Any
 from unittest import mock
 
-from flask_allmine_liveactivity import MemoryStorage, fanout, installation, registration
+from flask_allmine_liveactivity import MemoryStorage
+from flask_allmine_liveactivity.app import installation
+from flask_allmine_liveactivity.delivery import fan_out, rests
+from flask_allmine_liveactivity.delivery.outcomes import settle
 from flask_allmine_liveactivity.model import (
     Announcement,
     Push,
     PushResult,
     Session,
-    SessionStatus,
     Settlement,
     StreamEvent,
     Verdict,
+    stream_writes,
 )
-from flask_allmine_liveactivity.storage import memory
+from flask_allmine_liveactivity.phones import registration
 from flask_allmine_liveactivity.storage.base import Storage
-from flask_allmine_liveactivity.verdicts import settle
+from flask_allmine_liveactivity.storage.memory import MemorySessions, MemoryStreams
 
 
 def settled_before_the_answer() -> contextlib.AbstractContextManager[Any]:
     """A push that is drawn counts as delivered, whatever becomes of it."""
-    draw = fanout.FanOut._pushes
+    draw = fan_out.FanOut._pushes
 
-    def drawn(self: fanout.FanOut) -> Iterator[Push]:
+    def drawn(self: fan_out.FanOut) -> Iterator[Push]:
         for push in draw(self):
-            batch = self._hands.batch_of(push.session)
+            batch = self._in_flight.batch_of(push.session)
             assert batch is not None
             delivered = PushResult(push, Verdict.DELIVERED, status=200)
             settlement = settle(delivered, revision=batch.revision, claimed_at=0.0, now=batch.now)
-            self._storage.settle([settlement])
+            self._storage.sessions.settle([settlement])
             yield push
 
-    return mock.patch.object(fanout.FanOut, "_pushes", drawn)
+    return mock.patch.object(fan_out.FanOut, "_pushes", drawn)
 
 
 def timestamps_that_do_not_rise() -> contextlib.AbstractContextManager[Any]:
     """Each end is dated by the clock, though it may stand still or be set back."""
-    follow = memory.next_event
+    follow = stream_writes.next_event
 
     def dated_by_the_clock(
         current: StreamEvent | None, announcement: Announcement, now: float
     ) -> StreamEvent:
         return replace(follow(current, announcement, now), timestamp=int(now))
 
-    return mock.patch.object(memory, "next_event", dated_by_the_clock)
+    return mock.patch.object(stream_writes, "next_event", dated_by_the_clock)
 
 
-class _KillsRotatedTokens(MemoryStorage):
+class _IgnoresTheTouch(MemoryStreams):
+    def rest(self, rests: Sequence[tuple[StreamEvent, float]]) -> int:
+        now = ((event, self.read(event.stream_id), due_at) for event, due_at in rests)
+        return super().rest(
+            [(replace(event, touch=row.touch), due_at) for event, row, due_at in now if row]
+        )
+
+
+class _IgnoresTheLease(MemorySessions):
     def settle(self, settlements: Sequence[Settlement]) -> int:
-        rows = {row.session_id: row for row in self.sessions(limit=1000)}
-
-        def of_the_row(settlement: Settlement) -> Settlement:
-            row = rows.get(settlement.session.session_id)
-            if row is None or settlement.status is not SessionStatus.DEAD:
-                return settlement
-            return replace(settlement, session=row, not_seen_after=None)
-
-        return super().settle([of_the_row(settlement) for settlement in settlements])
-
-
-class _IgnoresTheTouch(MemoryStorage):
-    def rest(self, event: StreamEvent, due_at: float) -> bool:
-        now = self.event(event.stream_id)
-        return super().rest(replace(event, touch=now.touch) if now else event, due_at)
-
-
-class _IgnoresTheLease(MemoryStorage):
-    def settle(self, settlements: Sequence[Settlement]) -> int:
-        rows = {row.session_id: row for row in self.sessions(limit=1000)}
+        rows = {row.session_id: row for row in self.page(limit=1000)}
 
         def with_the_claim(session: Session) -> Session:
             row = rows.get(session.session_id)
@@ -92,20 +84,34 @@ def checked_before_it_is_stored() -> contextlib.AbstractContextManager[Any]:
     in_order = registration.register
 
     def reversed_order(storage: Storage, claimant: registration.Claimant, **named: Any) -> Any:
-        storage.touch(claimant.stream_id, named["now"] + named["lifetime"], named["now"])
-        with mock.patch.object(storage, "touch", _touches_nothing):
+        storage.streams.wake(claimant.stream_id, named["now"] + named["lifetime"], named["now"])
+        with mock.patch.object(storage.streams, "wake", _wakes_nobody):
             return in_order(storage, claimant, **named)
 
     return mock.patch.object(installation, "register", reversed_order)
 
 
-def _touches_nothing(stream_id: str, expires_at: float, now: float) -> None:
+def _wakes_nobody(stream_id: str, expires_at: float, now: float) -> None:
     """The look at the event that should have come last."""
 
 
+def looked_before_it_rests() -> contextlib.AbstractContextManager[Any]:
+    """A worker looks who is pending, and puts the event to rest afterwards."""
+
+    def look_then_rest(
+        storage: Storage, events: Sequence[StreamEvent], now: float, sweep_interval: float
+    ) -> tuple[float, bool]:
+        dues = storage.sessions.next_due_of_each(events)
+        looks = [(event, dues.get(event.stream_id, now + sweep_interval)) for event in events]
+        all_rest = storage.streams.rest(looks) == len(looks)
+        return min(due_at for _, due_at in looks), all_rest
+
+    return mock.patch.object(rests, "rest_then_look", look_then_rest)
+
+
 @contextlib.contextmanager
-def over(kind: type[MemoryStorage]) -> Iterator[Storage]:
-    yield kind()
+def over(parts: dict[str, Any]) -> Iterator[Storage]:
+    yield MemoryStorage(**{name: kind() for name, kind in parts.items()})
 
 
 Plant = Callable[[], contextlib.AbstractContextManager[Any]]
@@ -115,9 +121,9 @@ PATCHES: dict[str, Plant] = {
     "settled before the answer": settled_before_the_answer,
     "timestamps that do not rise": timestamps_that_do_not_rise,
     "checked before it is stored": checked_before_it_is_stored,
+    "looked before it rests": looked_before_it_rests,
 }
-STORAGES: dict[str, type[MemoryStorage]] = {
-    "a 410 that kills a rotated token": _KillsRotatedTokens,
-    "an event closed without looking at touch": _IgnoresTheTouch,
-    "a lease ignored at settle": _IgnoresTheLease,
+STORAGES: dict[str, dict[str, Any]] = {
+    "an event closed without looking at touch": {"streams": _IgnoresTheTouch},
+    "a lease ignored at settle": {"sessions": _IgnoresTheLease},
 }

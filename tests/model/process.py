@@ -13,9 +13,18 @@ from flask import Flask
 from flask_jwt_extended import JWTManager
 
 from flask_allmine_liveactivity import LiveActivity
-from flask_allmine_liveactivity.model import Push, PushResult, Session, SessionStatus, Settlement
+from flask_allmine_liveactivity.model import (
+    Counts,
+    Push,
+    PushResult,
+    Session,
+    SessionStatus,
+    Settlement,
+)
 from flask_allmine_liveactivity.push.base import PushBackend
 from flask_allmine_liveactivity.storage.base import Storage
+from flask_allmine_liveactivity.storage.sessions import Sessions
+from flask_allmine_liveactivity.storage.streams import Streams
 
 if TYPE_CHECKING:
     from model.world import World
@@ -93,7 +102,7 @@ class Host:
         )
         JWTManager(self.app)
         self.live_activity = LiveActivity(
-            self.app, storage=watched_storage(self), push=SimulatedPush(self)
+            self.app, storage=WatchedStorage(self), push=SimulatedPush(self)
         )
         self.live_activity.stream_guard(self._guard)
         self.installation = self.app.extensions["live_activity"]
@@ -105,30 +114,51 @@ class Host:
 _idle: list[Host] = []
 
 
-def watched_storage(host: Host) -> Storage:
+class WatchedStorage(Storage):
     """The world's storage, before each of whose calls is a point of the host's process."""
 
-    def watch(name: str) -> Callable[..., Any]:
-        def call(_: Storage, *arguments: Any, **named: Any) -> Any:
-            host.process.point()
-            return getattr(host.process.world.storage, name)(*arguments, **named)
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.streams = _watched(Streams, host, lambda: self._there.streams)
+        self.sessions = _watched(Sessions, host, lambda: self._there.sessions, settle=self._settle)
 
-        return call
+    @property
+    def _there(self) -> Storage:
+        return self._host.process.world.storage
 
-    def settle(_: Storage, settlements: Sequence[Settlement]) -> int:
-        host.process.point()
-        storage = host.process.world.storage
-        over = {row.session_id for row in storage.sessions(limit=1000) if _is_over(row)}
-        counted = storage.settle(settlements)
-        for row in storage.sessions(limit=1000):
+    def prepare(self) -> None:
+        self._there.prepare()
+
+    def close(self) -> None:
+        pass
+
+    def counts(self, now: float, stream_id: str | None = None) -> Counts:
+        self._host.process.point()
+        return self._there.counts(now, stream_id)
+
+    def _settle(self, settlements: Sequence[Settlement]) -> int:
+        sessions = self._there.sessions
+        over = {row.session_id for row in sessions.page(limit=1000) if _is_over(row)}
+        counted = sessions.settle(settlements)
+        for row in sessions.page(limit=1000):
             if row.session_id in over and not _is_over(row):
                 raise Violation("A session that was over is active again, and no phone said so.")
         return counted
 
-    methods = {name: watch(name) for name in Storage.__abstractmethods__} | {"settle": settle}
-    kind: Any = type("WatchedStorage", (Storage,), methods)
-    storage: Storage = kind()
-    return storage
+
+def _watched(record: Any, host: Host, there: Callable[[], Any], **instead: Any) -> Any:
+    """What is made of several calls, as ``Streams.wake`` is, has as many points."""
+
+    def watch(name: str) -> Callable[..., Any]:
+        def call(_: Any, *arguments: Any, **named: Any) -> Any:
+            host.process.point()
+            act = instead.get(name) or getattr(there(), name)
+            return act(*arguments, **named)
+
+        return call
+
+    methods = {name: watch(name) for name in record.__abstractmethods__}
+    return type(f"Watched{record.__name__}", (record,), methods)()
 
 
 def _is_over(session: Session) -> bool:

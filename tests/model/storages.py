@@ -44,7 +44,7 @@ def sql(uri: str) -> Iterator[Opener]:
 def mongodb() -> Iterator[Opener]:
     """Over MongoDB's wire protocol."""
     with services.mongodb() as uri, MongoClient(uri) as client:
-        database = client["model"]
+        database = client.get_default_database()
         MongoStorage(database).prepare()
 
         @contextlib.contextmanager

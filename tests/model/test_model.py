@@ -49,8 +49,9 @@ def test_over_sqlite(tmp_path: Path) -> None:
 
 
 def test_over_postgresql() -> None:
+    # The SQL is SQLite's, which has had all examples.
     with services.postgresql() as uri, storages.sql(uri) as opener:
-        drive(opener, 250)
+        drive(opener, 100)
 
 
 def test_over_the_mongodb_wire() -> None:

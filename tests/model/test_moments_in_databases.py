@@ -13,23 +13,27 @@ from model import moments, storages
 ACTS = ("follow", "deliver", "deliver at a busy Apple")
 AMONG_WORKERS = ("follow", "rotate", "end and deliver", "stall and deliver")
 
+# SQLite has each moment. PostgreSQL runs the same SQL, with another kind of locks, which matter
+# between two statements wherever these are; MongoDB's server here is slow: each third of theirs.
+THIRD = 3
 
+
+@pytest.mark.parametrize("happening", AMONG_WORKERS)
 @pytest.mark.parametrize("act", ACTS)
-def test_over_sqlite(act: str, tmp_path: Path) -> None:
+def test_over_sqlite(act: str, happening: str, tmp_path: Path) -> None:
     with storages.sql(f"sqlite:///{tmp_path}/live_activity.db") as opener:
-        for happening in AMONG_WORKERS:
-            assert moments.play(opener, act, happening) > 0
+        assert moments.play(opener, act, happening) > 0
 
 
+@pytest.mark.parametrize("happening", AMONG_WORKERS)
 @pytest.mark.parametrize("act", ACTS)
-def test_over_postgresql(act: str) -> None:
+def test_over_postgresql(act: str, happening: str) -> None:
     with services.postgresql() as uri, storages.sql(uri) as opener:
-        for happening in AMONG_WORKERS:
-            assert moments.play(opener, act, happening) > 0
+        assert moments.play(opener, act, happening, THIRD) > 0
 
 
+@pytest.mark.parametrize("happening", AMONG_WORKERS)
 @pytest.mark.parametrize("act", ACTS)
-def test_over_the_mongodb_wire(act: str) -> None:
+def test_over_the_mongodb_wire(act: str, happening: str) -> None:
     with storages.mongodb() as opener:
-        for happening in AMONG_WORKERS:
-            assert moments.play(opener, act, happening) > 0
+        assert moments.play(opener, act, happening, THIRD) > 0

@@ -19,7 +19,7 @@ from flask_allmine_liveactivity.model import (
     PushResult,
     Verdict,
 )
-from flask_allmine_liveactivity.push.apns.answers import read_refusal, verdict_of
+from flask_allmine_liveactivity.push.answers import read_refusal, verdict_of
 from flask_allmine_liveactivity.simulator import Answer, Received
 from flask_allmine_liveactivity.simulator.phones import Activity, Backend, Phone, Phones
 from flask_allmine_liveactivity.storage.base import Storage
@@ -263,7 +263,7 @@ class World:
     def check_timestamps(self) -> None:
         """iOS drops what is older than what it has seen: each new end is dated later."""
         for stream_id in STREAMS:
-            event = self.storage.event(stream_id)
+            event = self.storage.streams.read(stream_id)
             if event is None or event.event is None:
                 continue
             revision, timestamp = self.dated.get(stream_id, (0, 0))

@@ -24,6 +24,9 @@ from services import require
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from flask_allmine_liveactivity.observability.prometheus import measure
+from flask_allmine_liveactivity.simulator import Answer, LocalApns
+
+from .worker import Worker, run_worker, working
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus" / "alerts.yaml"
@@ -126,3 +129,100 @@ def test_a_real_one_shows_each_panel(host: Host, prometheus: str) -> None:
         time.sleep(0.5)
     assert [ask(prometheus, each) for each in EXPRESSIONS if each not in shown] == [[], [], []]
     assert value(prometheus, "max(live_activity_oldest_pending_seconds)") == 0
+
+
+# --- flask live-activity worker --metrics ---------------------------------------------------------
+
+
+@pytest.fixture
+def apns() -> Iterator[LocalApns]:
+    with LocalApns() as made:
+        yield made
+
+
+@pytest.fixture
+def worker(apns: LocalApns, tmp_path: Path) -> Iterator[Worker]:
+    """A worker that serves its metrics; others register phones and announce ends."""
+    with working(tmp_path, apns, "--metrics", "0") as made:
+        yield made
+
+
+def test_a_worker_fills_each_panel(worker: Worker, apns: LocalApns, tmp_path: Path) -> None:
+    """It is what delivers: its pushes are counted nowhere else."""
+    told, bad, gone = worker.phones(3)
+    apns.answer_always(bad, Answer.bad_device_token())
+    apns.answer_always(gone, Answer.gone(time.time() + 60))
+    with _running(tmp_path, worker.metrics.removesuffix("/metrics")) as url:
+        until = time.monotonic() + 60
+        while value(url, "live_activity_storage_up") is None:
+            assert time.monotonic() < until, "nothing was scraped"
+            time.sleep(0.2)
+        worker.end()
+        while empty := [each for each in EXPRESSIONS if not ask(url, each)]:
+            assert time.monotonic() < until, empty
+            time.sleep(0.5)
+        delivered = 'sum(increase(live_activity_pushes_total{outcome="delivered"}[1m]))'
+        while not value(url, delivered):
+            assert time.monotonic() < until, "its push was not counted"
+            time.sleep(0.2)
+        refused = {
+            (each["metric"]["outcome"], each["metric"]["reason"]): float(each["value"][1])
+            for each in ask(url, 'live_activity_pushes_total{outcome!="delivered"}')
+        }
+    assert refused == {("retrying", "BadDeviceToken"): 1, ("given up", "Unregistered"): 1}
+    assert told in {push.token for push in apns.accepted}
+
+
+def test_a_worker_serves_metrics_only_where_it_is_told_to(apns: LocalApns, tmp_path: Path) -> None:
+    with working(tmp_path, apns) as worker:
+        assert "Metrics" not in worker.said
+
+
+def test_the_address_can_be_chosen(apns: LocalApns, tmp_path: Path) -> None:
+    with working(tmp_path, apns, "--metrics", "0", "--metrics-host", "127.0.0.7") as worker:
+        assert worker.metrics.startswith("http://127.0.0.7:")
+        with urlopen(worker.metrics, timeout=10) as answer:
+            assert b"live_activity_storage_up 1.0" in answer.read()
+
+
+def test_an_app_that_measures_itself_is_no_obstacle(apns: LocalApns, tmp_path: Path) -> None:
+    with working(tmp_path, apns, "--metrics", "0", measures_itself=True) as worker:
+        worker.phones(1)
+        worker.end()
+        told = b'live_activity_pushes_total{outcome="delivered",reason=""} 1.0'
+        until = time.monotonic() + 30
+        while told not in urlopen(worker.metrics, timeout=10).read():
+            assert time.monotonic() < until, worker.said
+            time.sleep(0.2)
+
+
+def test_a_port_in_use_is_one_line_that_says_what_to_do(
+    worker: Worker, apns: LocalApns, tmp_path: Path
+) -> None:
+    port = worker.metrics.split(":")[2].partition("/")[0]
+    done = run_worker(tmp_path, apns, "--metrics", port)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"Error: Metrics cannot be served at port {port} of 127.0.0.1 (Address already in use): "
+        "choose another with --metrics, or another address with --metrics-host.\n"
+    )
+
+
+def test_without_prometheus_client_it_names_the_line_to_install_it(
+    apns: LocalApns, tmp_path: Path
+) -> None:
+    done = run_worker(tmp_path, apns, "--metrics", "0", without="prometheus_client")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "Error: prometheus_client is not installed: "
+        'pip install "flask-allmine-liveactivity[prometheus]"\n'
+    )
+
+
+def test_without_prometheus_client_a_worker_without_metrics_runs(
+    apns: LocalApns, tmp_path: Path
+) -> None:
+    with working(tmp_path, apns, without="prometheus_client") as worker:
+        worker.phones(1)
+        worker.end()
+        assert apns.wait_for(1)

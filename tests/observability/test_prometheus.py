@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
-import time
+import weakref
 from collections.abc import Callable
 
 import pytest
 from blueprint.host import STREAM, Clock, Host, running
+from extension.apps import make_app
+from flask import Flask
 from prometheus_client import CollectorRegistry, generate_latest
 
-from flask_allmine_liveactivity import Counts, StorageUnavailable, Verdict
+from flask_allmine_liveactivity import Counts, PushResult, StorageUnavailable, Verdict
 from flask_allmine_liveactivity.observability import prometheus
 from flask_allmine_liveactivity.observability.prometheus import measure
 
@@ -52,21 +55,32 @@ def test_gauges_are_read_from_the_storage(
     assert 499 < (value("live_activity_oldest_pending_seconds") or 0) < 510
     assert value("live_activity_held_streams") == 0
 
-    host.verdict = Verdict.MISCONFIGURED
+    host.push.answer = lambda push: PushResult(push, Verdict.MISCONFIGURED, reason="BadTopic")
     host.deliver()
     assert value("live_activity_held_streams") == 1
 
-    host.verdict = Verdict.DELIVERED
-    host.installation.storage.lift(STREAM, time.time())
+    host.push.answer = lambda push: PushResult(push, Verdict.DELIVERED)
+    host.installation.storage.streams.lift(STREAM)
     clock.advance(500)
     host.deliver()
     assert value("live_activity_sessions", {"status": "ended"}) == 1
     assert value("live_activity_oldest_pending_seconds") == 0
 
 
+def test_a_stream_without_an_answer_waits_for_nobody(
+    host: Host, registry: CollectorRegistry
+) -> None:
+    host.register()
+    host.verdict = Verdict.UNREACHABLE
+    host.end()
+    assert len(host.installation.storage.streams.held(10)) == 1
+    assert registry.get_sample_value("live_activity_held_streams") == 0
+    assert registry.get_sample_value("live_activity_sessions", {"status": "pending"}) == 1
+
+
 def test_reasons_have_no_endless_values(host: Host, registry: CollectorRegistry) -> None:
     host.register()
-    host.push._answer = lambda push: prometheus_result(push)
+    host.push.answer = lambda push: prometheus_result(push)
     host.end()
     text = generate_latest(registry).decode()
     assert 'reason="libcurl 28"' in text
@@ -74,8 +88,6 @@ def test_reasons_have_no_endless_values(host: Host, registry: CollectorRegistry)
 
 
 def prometheus_result(push: object) -> object:
-    from flask_allmine_liveactivity import PushResult
-
     return PushResult(push, Verdict.RETRY, reason="libcurl 28: operation timedout")  # type: ignore[arg-type]
 
 
@@ -169,3 +181,71 @@ def test_without_the_library_it_says_what_to_install(module: str, library: str, 
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert f'pip install "flask-allmine-liveactivity[{extra}]"' in done.stderr
+
+
+# --- a factory that is called more than once ------------------------------------------------------
+
+
+def test_a_factory_may_measure_each_app_that_it_makes() -> None:
+    registry = CollectorRegistry()
+    value = registry.get_sample_value
+    with running(Host()) as first, running(Host()) as second:
+        for host in (first, second):
+            measure(host.app, registry)
+            host.register()
+        second.register("bob")
+        assert value("live_activity_registrations_total", {"answer": "registered"}) == 2
+        assert value("live_activity_registrations_total", {"answer": "conflict"}) == 1
+        assert value("live_activity_sessions", {"status": "active"}) == 1
+
+
+def test_to_measure_an_app_twice_counts_once(host: Host, registry: CollectorRegistry) -> None:
+    measure(host.app, registry)
+    host.register()
+    value = registry.get_sample_value
+    assert value("live_activity_registrations_total", {"answer": "registered"}) == 1
+
+
+def test_the_gauges_are_those_of_the_last_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = CollectorRegistry()
+    with running(Host()) as first, running(Host()) as second:
+        first.register()
+        measure(second.app, registry)
+        measure(first.app, registry)
+        assert registry.get_sample_value("live_activity_sessions", {"status": "active"}) == 1
+        measure(second.app, registry)
+        assert registry.get_sample_value("live_activity_sessions", {"status": "active"}) == 0
+
+
+def test_a_registry_keeps_no_app() -> None:
+    registry = CollectorRegistry()
+
+    def measured() -> weakref.ref[Flask]:
+        app = make_app()
+        measure(app, registry)
+        return weakref.ref(app)
+
+    left = measured()
+    gc.collect()
+    assert left() is None
+    assert registry.get_sample_value("live_activity_sessions", {"status": "active"}) is None
+    assert registry.get_sample_value("live_activity_stream_ends_total", {"state": "ready"}) == 0
+
+
+def test_gauges_in_a_registry_of_their_own_may_be_given_again(host: Host) -> None:
+    counters, gauges = CollectorRegistry(), CollectorRegistry()
+    for _ in range(2):
+        measure(host.app, counters, gauges=gauges)
+    assert gauges.get_sample_value("live_activity_storage_up") == 1
+
+
+def test_a_registry_that_was_emptied_is_filled_again(
+    host: Host, registry: CollectorRegistry
+) -> None:
+    for collector in list(registry._collector_to_names):
+        registry.unregister(collector)
+    measure(host.app, registry)
+    assert registry.get_sample_value("live_activity_storage_up") == 1
+    host.register()
+    value = registry.get_sample_value
+    assert value("live_activity_registrations_total", {"answer": "registered"}) == 1

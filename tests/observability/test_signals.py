@@ -9,15 +9,15 @@ import pytest
 from blueprint.host import BODY, STREAM, TOKEN, Host
 
 from flask_allmine_liveactivity import PushResult, StreamState, Verdict
-from flask_allmine_liveactivity.happenings import summary
+from flask_allmine_liveactivity.delivery.outcomes import give_back
 from flask_allmine_liveactivity.model import fingerprint
+from flask_allmine_liveactivity.model.settled import summary
 from flask_allmine_liveactivity.signals import (
     Settled,
     pushes_settled,
     session_registered,
     stream_ended,
 )
-from flask_allmine_liveactivity.verdicts import release
 
 SIGNALS = (session_registered, stream_ended, pushes_settled)
 
@@ -85,7 +85,7 @@ def test_a_batch_is_told_once(host: Host, heard: Heard) -> None:
             return PushResult(push, Verdict.GONE, status=410, reason="Unregistered", gone_since=9e9)
         return PushResult(push, Verdict.DELIVERED, status=200)
 
-    host.push._answer = answer
+    host.push.answer = answer
     host.end()
     (what,) = heard.of("pushes-settled")
     counts = {(each.outcome, each.reason): each.count for each in what["settled"]}
@@ -101,20 +101,20 @@ def test_what_is_tried_again(host: Host, heard: Heard, verdict: Verdict) -> None
     host.verdict = verdict
     host.end()
     settled = [each for what in heard.of("pushes-settled") for each in what["settled"]]
-    assert settled[0].outcome == ("retrying" if verdict is Verdict.RETRY else "released")
+    assert settled[0].outcome == ("retrying" if verdict is Verdict.RETRY else "given back")
 
 
 def test_what_is_given_back_has_no_reason_of_this_batch(host: Host, heard: Heard) -> None:
     host.register()
-    host.push._answer = lambda push: PushResult(push, Verdict.RETRY, reason="TooManyRequests")
+    host.push.answer = lambda push: PushResult(push, Verdict.RETRY, reason="TooManyRequests")
     host.end()
     (session,) = host.sessions()
     heard.said.clear()
-    host.installation.storage.claim(
+    host.installation.storage.sessions.claim(
         STREAM, 1, claim_id="c" * 32, limit=1, now=session.due_at, leased_until=session.due_at + 60
     )
     (claimed,) = host.sessions()
-    assert [each.reason for each in summary([release(claimed, session.due_at)])] == [None]
+    assert [each.reason for each in summary([give_back(claimed)])] == [None]
     assert claimed.reason == "TooManyRequests"
 
 
@@ -157,6 +157,19 @@ def test_records_say_the_same_as_attributes(host: Host, caplog: pytest.LogCaptur
     ]
     assert TOKEN not in caplog.text
     assert BODY["activityId"] not in caplog.text
+
+
+def test_a_line_of_the_log_names_a_reason_only_where_there_is_one(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "flask_allmine_liveactivity.events")
+    host.register()
+    host.end()
+    assert caplog.messages[-1] == f"stream {STREAM}: 1 delivered"
+    host.push.answer = lambda push: PushResult(push, Verdict.RETRY, reason="TooManyRequests")
+    host.register(activityId="late", liveActivityToken="late")
+    assert caplog.messages[-1] == f"stream {STREAM}: 1 retrying (TooManyRequests)"
+    assert "None" not in caplog.text
 
 
 def test_another_apps_signals_are_not_heard(host: Host) -> None:

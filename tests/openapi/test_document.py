@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from blueprint.host import BODY, PATH, REASONS, Host
+from blueprint.host import BODY, OTHER_STREAM, PATH, REASONS, Host
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
@@ -135,6 +135,18 @@ def test_an_answer_is_what_its_schema_says(make_host: Callable[..., Host], statu
     answer = provoke(host, status)
     assert answer.status_code == status
     validator(document, schema_of(document, status)).validate(answer.get_json())
+
+
+def test_each_conflict_is_what_its_schema_says(host: Host) -> None:
+    check = validator(openapi_document(host.app), "Conflict").validate
+    host.register()
+    said = [host.register("bob"), host.register(streamId=OTHER_STREAM)]
+    host.end()
+    said.append(host.register(deviceId="another"))
+    texts = [answer.get_json()["errors"][1] for answer in said]
+    assert len(set(texts)) == 3
+    for answer in said:
+        check(answer.get_json())
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from flask_allmine_liveactivity import ConfigurationError, LiveActivity
 from flask_allmine_liveactivity.openapi import openapi_document, typescript
 
 from .conftest import SERVERS
+from .contrast import faint_texts
 from .served import Served, served
 
 PAGE = "/reference"
@@ -278,4 +279,35 @@ def test_nothing_is_wider_than_the_screen(
     page = browser.new_page(viewport={"width": width, "height": 900})
     Reader(page, served_host.url + PAGE)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    cut_off = "[...document.querySelectorAll('#playground *')].filter((each) => \
+        each.getBoundingClientRect().right > innerWidth).map((each) => each.className)"
+    assert page.evaluate(cut_off) == []
     page.close()
+
+
+class TestInTheDark:
+    @pytest.fixture
+    def page(self, browser: Browser, served_host: Served) -> Iterator[Page]:
+        page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark")
+        Reader(page, served_host.url + PAGE)
+        yield page
+        page.close()
+
+    def test_the_ground_is_dark_and_all_can_be_read(self, page: Page) -> None:
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert ground == "rgb(28, 32, 34)"
+        assert faint_texts(page, 3.0) == []
+
+    def test_a_dialog_can_be_read(self, page: Page) -> None:
+        page.get_by_role("button", name="Authorize").first.click()
+        expect(page.locator(".modal-ux")).to_be_visible()
+        assert faint_texts(page, 3.0) == []
+
+    def test_the_question_before_production_can_be_read(self, page: Page) -> None:
+        page.evaluate("document.getElementById('confirm').showModal()")
+        page.evaluate("document.getElementById('selected').hidden = false")
+        assert faint_texts(page, 3.0) == []
+
+    def test_it_follows_the_system(self, page: Page) -> None:
+        page.emulate_media(color_scheme="light")
+        expect(page.locator("body")).to_have_css("background-color", "rgb(255, 255, 255)")

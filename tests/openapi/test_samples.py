@@ -15,6 +15,7 @@ from blueprint.host import BODY, PATH, Host
 from services import require
 from tree_sitter import Language, Parser
 
+from flask_allmine_liveactivity.blueprint.envelope import HELD_BY_ANOTHER_USER, STREAM_HAS_ENDED
 from flask_allmine_liveactivity.openapi import openapi_document
 from flask_allmine_liveactivity.openapi.samples import LANGUAGES, sample
 
@@ -51,6 +52,26 @@ def test_a_sample_registers(label: str, served_host: Served) -> None:
         "activityId": row.activity_id,
     } == BODY
     assert "Authentication required" in run([*command, source], "no token")
+
+
+def test_a_stream_that_has_ended_is_a_success_and_another_conflict_is_none(
+    served_host: Served,
+) -> None:
+    host = served_host.host
+    command = [sys.executable, "-c", sample(BY_LABEL["Python"], served_host.url + PATH)]
+    host.register("somebody else")
+    assert HELD_BY_ANOTHER_USER in run(command, served_host.access_token)
+    with host.app.app_context():
+        host.live_activity.release("somebody else", BODY["deviceId"])
+    host.end()
+    assert json.loads(run(command, served_host.access_token).replace("'", '"').lower()) == {
+        "success": True
+    }
+
+
+@pytest.mark.parametrize("label", list(BY_LABEL))
+def test_each_sample_knows_the_conflict_that_is_a_success(label: str) -> None:
+    assert STREAM_HAS_ENDED in sample(BY_LABEL[label], "https://dev.example.com" + PATH)
 
 
 def test_swift_is_swift() -> None:

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from blueprint.host import BODY, Host
+from blueprint.host import BODY, OTHER_STREAM, Host
 from nodejs import install
 
 from flask_allmine_liveactivity import ConfigurationError
@@ -81,6 +81,9 @@ def test_the_sample_compiles_and_registers(tsc: Path, served_host: Served, tmp_p
     assert run(BODY) == "registered\n"
     assert [row.token for row in served_host.host.sessions()] == [BODY["liveActivityToken"]]
     assert run({}).startswith("Validation failed streamId: Missing data")
+    assert run({**BODY, "streamId": OTHER_STREAM}).endswith("belongs to another stream.\n")
+    served_host.host.end()
+    assert run(BODY) == "registered\n"
 
 
 def test_the_compiler_refuses_what_the_endpoint_refuses(
@@ -107,6 +110,11 @@ def test_each_kind_of_schema() -> None:
                                 "type": "array",
                                 "items": {"$ref": "#/components/schemas/One"},
                             },
+                            "two": {
+                                "type": "array",
+                                "items": {"enum": ["b", "c"]},
+                                "minItems": 1,
+                            },
                             "some": {"type": "boolean", "description": "Yes.", "example": True},
                         },
                         "required": ["list"],
@@ -121,6 +129,7 @@ def test_each_kind_of_schema() -> None:
         "export interface One {\n"
         '  "a-b"?: string;\n'
         "  list: One[];\n"
+        '  two?: [("b" | "c"), ...("b" | "c")[]];\n'
         "  /**\n   * Yes.\n   * @example true\n   */\n"
         "  some?: boolean;\n"
         "}\n"

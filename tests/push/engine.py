@@ -10,9 +10,9 @@ from typing import Any
 
 from flask_allmine_liveactivity.model import Push, PushResult, Session, new_apns_ids
 from flask_allmine_liveactivity.push.apns.client import ApnsPush, topic_of
-from flask_allmine_liveactivity.push.apns.connection import Endpoint
-from flask_allmine_liveactivity.push.apns.payload import end_payload
+from flask_allmine_liveactivity.push.apns.endpoint import Endpoint
 from flask_allmine_liveactivity.push.apns.provider_token import ProviderToken, read_signing_key
+from flask_allmine_liveactivity.push.payload import end_payload
 from flask_allmine_liveactivity.simulator import Answer, LocalApns
 
 STREAM = "65f000000000000000000001"
@@ -36,7 +36,7 @@ def a_session(token: str = TOKEN, **given: Any) -> Session:
         "stream_id": STREAM,
         "token": token,
         "identity": f"identity-{token[-12:]}",
-        "hold": f"hold-{token[-12:]}",
+        "activity_lock": f"hold-{token[-12:]}",
         "registered_at": now,
         "token_seen_at": now,
         "expires_at": now + 12 * 3600,
@@ -52,7 +52,7 @@ def a_push(token: str = TOKEN, **given: Any) -> Push:
         "apns_id": next(new_apns_ids()),
         "priority": 10,
         "expiration": int(session.expires_at),
-        "session": session,
+        "target": session,
     }
     return Push(**{**plain, **given})
 

@@ -14,12 +14,12 @@ import pytest
 from apns2.client import APNsClient
 from apns2.credentials import TokenCredentials
 
+from flask_allmine_liveactivity.app.settings import read_settings
 from flask_allmine_liveactivity.errors import ConfigurationError
 from flask_allmine_liveactivity.model import Verdict, fingerprint
-from flask_allmine_liveactivity.parts import open_push
 from flask_allmine_liveactivity.push.apns.provider_token import ProviderToken, read_signing_key
 from flask_allmine_liveactivity.push.apns2 import Apns2Push
-from flask_allmine_liveactivity.settings import read_settings
+from flask_allmine_liveactivity.push.from_settings import open_push
 from flask_allmine_liveactivity.simulator import Answer, LocalApns
 
 from .engine import PAYLOAD, TOKEN, a_push, pushes
@@ -203,7 +203,8 @@ def test_without_any_bundle_id_the_error_names_the_setting() -> None:
 def test_it_opens_a_client_from_the_settings(apns: LocalApns) -> None:
     config = {**apns.settings, "LIVE_ACTIVITY_PUSH": "apns2"}
     del config["LIVE_ACTIVITY_APNS_SERVER"], config["LIVE_ACTIVITY_APNS_CA"]
-    push = open_push(read_settings(config, push_given=False, lenient=False))
+    settings = read_settings(config, push_given=False, lenient=False)
+    push = open_push(settings.push, settings.apns)
     assert isinstance(push, Apns2Push)
     assert push._client._server == "api.development.push.apple.com"
     push._client._connection.close()
@@ -211,8 +212,9 @@ def test_it_opens_a_client_from_the_settings(apns: LocalApns) -> None:
 
 def test_it_cannot_push_to_another_server(apns: LocalApns) -> None:
     config = {**apns.settings, "LIVE_ACTIVITY_PUSH": "apns2"}
+    settings = read_settings(config, push_given=False, lenient=False)
     with pytest.raises(ConfigurationError, match="LIVE_ACTIVITY_APNS_SERVER"):
-        open_push(read_settings(config, push_given=False, lenient=False))
+        open_push(settings.push, settings.apns)
 
 
 def test_without_the_module_the_error_names_what_to_install(

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from flask_allmine_liveactivity.model import Verdict
-from flask_allmine_liveactivity.push.apns.answers import read_refusal, verdict_of
+from flask_allmine_liveactivity.push.answers import read_refusal, verdict_of
 from flask_allmine_liveactivity.push.apns.client import ApnsPush
 from flask_allmine_liveactivity.simulator import Answer, LocalApns
 
@@ -34,7 +34,7 @@ TABLE = [
     (403, "Forbidden", Verdict.MISCONFIGURED),
     (403, "BadEnvironmentKeyIdInToken", Verdict.MISCONFIGURED),
     (403, "BadEnvironmentKeyInToken", Verdict.MISCONFIGURED),
-    (404, "BadPath", Verdict.MISCONFIGURED),
+    (404, "BadPath", Verdict.ODD),
     (405, "MethodNotAllowed", Verdict.MISCONFIGURED),
     (413, "PayloadTooLarge", Verdict.MISCONFIGURED),
     (410, "Unregistered", Verdict.GONE),
@@ -46,13 +46,15 @@ TABLE = [
     (503, "Shutdown", Verdict.RETRY),
 ]
 BY_STATUS = [
-    # About this token alone, as far as anybody knows: one token must not stop a run.
-    (400, Verdict.REJECTED),
-    (403, Verdict.MISCONFIGURED),
-    (404, Verdict.MISCONFIGURED),
+    # Odd: about this token alone, as far as anybody knows. One token must not stop a run.
+    (400, Verdict.ODD),
+    (403, Verdict.ODD),
+    (404, Verdict.ODD),
     (410, Verdict.GONE),
-    (413, Verdict.MISCONFIGURED),
-    (418, Verdict.MISCONFIGURED),
+    (413, Verdict.ODD),
+    (414, Verdict.ODD),
+    (418, Verdict.ODD),
+    (431, Verdict.ODD),
     (429, Verdict.RETRY),
     (500, Verdict.RETRY),
     (502, Verdict.RETRY),

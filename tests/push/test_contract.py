@@ -29,6 +29,7 @@ ANSWERS = {
     Verdict.REJECTED: Answer.bad_device_token(),
     Verdict.RETRY: Answer.unavailable(retry_after=37),
     Verdict.UNREACHABLE: Answer.reset(),
+    Verdict.ODD: Answer(418),
     Verdict.MISCONFIGURED: Answer.invalid_provider_token(),
 }
 

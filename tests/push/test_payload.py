@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flask_allmine_liveactivity.errors import PayloadTooLarge
-from flask_allmine_liveactivity.push.apns.payload import end_payload
+from flask_allmine_liveactivity.push.payload import end_payload
 
 
 def payload(**given: Any) -> bytes:

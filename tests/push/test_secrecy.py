@@ -6,9 +6,9 @@ import logging
 
 import pytest
 
+from flask_allmine_liveactivity.app.settings import read_settings
 from flask_allmine_liveactivity.model import Verdict
 from flask_allmine_liveactivity.push.apns.client import ApnsPush
-from flask_allmine_liveactivity.settings import read_settings
 from flask_allmine_liveactivity.simulator import Answer, LocalApns
 
 from .engine import PAYLOAD, TOKEN, a_push, a_session, send_one

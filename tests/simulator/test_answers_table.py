@@ -166,6 +166,7 @@ ROWS: dict[str, Provoke] = {
     "BadRequestParams": channels(b'{"push-type": "LiveActivity"}'),
     "BadRequestPayload": channels(b"no json"),
     "CannotCreateChannelConfig": a_channel_more_than_allowed,
+    "BroadcastFeatureNotEnabled": told("BroadcastFeatureNotEnabled"),
     "ChannelNotRegistered": a_broadcast_with("apns-channel-id", "dHN0LXNyY2gtY2hubA=="),
     "FeatureNotEnabled": a_broadcast_with("apns-priority", "10"),
     "MissingChannelId": a_broadcast_with("apns-channel-id", None),

@@ -51,9 +51,7 @@ def test_refused_with_503_and_retry_after(apns: LocalApns, push: ApnsPush) -> No
 
 def test_delayed(apns: LocalApns, push: ApnsPush) -> None:
     apns.delay(0.3)
-    before = time.monotonic()
     assert verdicts(push, 20) == {DELIVERED: 20}
-    assert time.monotonic() - before >= 0.3
 
 
 def test_delayed_with_as_many_under_way_as_it_allows(apns: LocalApns, push: ApnsPush) -> None:

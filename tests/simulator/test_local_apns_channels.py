@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -85,7 +86,6 @@ def test_a_channel_is_deleted(apns: LocalApns, sender: Sender) -> None:
         ({}, "MissingChannelId"),
         ({"apns_channel_id": "no base64!"}, "BadChannelId"),
         ({"apns_channel_id": "QUJD" * 100}, "BadChannelId"),
-        ({"apns_channel_id": "dHN0LXNyY2gtY2hubA=="}, "ChannelNotRegistered"),
     ],
 )
 def test_a_wrong_channel_id_is_refused(
@@ -93,6 +93,18 @@ def test_a_wrong_channel_id_is_refused(
 ) -> None:
     response = manage(sender, method, **headers)
     assert (response.status_code, response.json()) == (400, {"reason": reason})
+
+
+def test_a_channel_that_is_not_there_cannot_be_read(sender: Sender) -> None:
+    response = manage(sender, "GET", apns_channel_id="dHN0LXNyY2gtY2hubA==")
+    assert (response.status_code, response.json()) == (400, {"reason": "ChannelNotRegistered"})
+
+
+def test_a_channel_that_is_not_there_cannot_be_deleted(sender: Sender) -> None:
+    channel_id = make(sender)
+    manage(sender, "DELETE", apns_channel_id=channel_id)
+    response = manage(sender, "DELETE", apns_channel_id=channel_id)
+    assert (response.status_code, response.json()) == (404, {"reason": "BadPath"})
 
 
 @pytest.mark.parametrize(
@@ -112,6 +124,41 @@ def test_a_wrong_channel_id_is_refused(
 def test_a_wrong_body_is_refused(sender: Sender, body: Any, reason: str) -> None:
     response = manage(sender, body=body)
     assert (response.status_code, response.json()) == (400, {"reason": reason})
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"name": "A talk"},
+        {"message_storage_policy": 1},
+        {"Push-Type": "LiveActivity"},
+        {"channel-id": None},
+        {"": 1},
+    ],
+)
+def test_an_unknown_attribute_is_refused(
+    apns: LocalApns, sender: Sender, more: dict[str, Any]
+) -> None:
+    right = {"message-storage-policy": 1, "push-type": "LiveActivity"}
+    response = manage(sender, body={**right, **more})
+    assert (response.status_code, response.json()) == (400, {"reason": "BadRequestParams"})
+    assert apns.channels.ids == []
+
+
+def test_which_attribute_is_unknown_is_said(
+    sender: Sender, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    manage(sender, body={"push-type": "LiveActivity", "storage-policy": 1})
+    assert "the attribute 'storage-policy', and must have message-storage-policy" in caplog.text
+
+
+def test_what_is_said_of_a_long_one_is_short(
+    sender: Sender, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "flask_allmine_liveactivity.simulator")
+    manage(sender, body={"x" * 100_000: 1})
+    assert max(len(message) for message in caplog.messages) < 2000
 
 
 @pytest.mark.parametrize(("method", "path"), [("PUT", PATH), ("POST", ALL), ("DELETE", ALL)])

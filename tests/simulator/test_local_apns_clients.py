@@ -94,6 +94,36 @@ def test_aioapns_reads_each_reason(
     assert (result.status, result.description) == (str(answer.status), answer.reason)
 
 
+def test_aioapns_keeps_its_connection_after_refusals(
+    apns: LocalApns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def push() -> list[NotificationResult]:
+        async with aioapns_client(apns, monkeypatch) as client:
+            await client.send_notification(end_push())
+            return [await client.send_notification(end_push(f"{n:064x}")) for n in range(1, 41)]
+
+    for number in range(1, 41, 2):
+        apns.answer(f"{number:064x}", Answer.bad_device_token())
+    results = [(result.status, result.description) for result in asyncio.run(push())]
+    assert results == [("400", "BadDeviceToken"), ("200", None)] * 20
+    assert len({push.client for push in apns.received}) == 1
+
+
+def test_aioapns_goes_on_after_a_goaway(apns: LocalApns, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def push() -> list[str]:
+        async with aioapns_client(apns, monkeypatch) as client:
+            statuses = []
+            for _ in range(3):
+                statuses.append((await client.send_notification(end_push())).status)
+                apns.faults.goaway()
+                while client.pool.connections:  # it reads the frame in the background
+                    await asyncio.sleep(0.01)
+            return statuses
+
+    assert asyncio.run(push()) == ["200"] * 3
+    assert len({push.client for push in apns.accepted}) == 3
+
+
 def test_aioapns_pushes_many_at_once(apns: LocalApns, monkeypatch: pytest.MonkeyPatch) -> None:
     async def push() -> list[NotificationResult]:
         async with aioapns_client(apns, monkeypatch) as client:

@@ -210,12 +210,50 @@ def test_two_made_in_the_same_second_count_as_one(
     assert [outcome(new_sender(strict), token)[0] for token in tokens] == [200, 200]
 
 
-def test_the_rule_is_kept_for_each_key(
+@pytest.mark.parametrize("later", [-60, 0, 60])
+def test_renewals_are_counted_per_team_not_per_key(
+    strict: LocalApns, new_sender: Callable[[LocalApns], Sender], later: int
+) -> None:
+    now = time.time() - 300
+    outcome(new_sender(strict), strict.key.provider_token(now))
+    other = strict.make_key("KEY0000002")
+    assert outcome(new_sender(strict), other.provider_token(now + later)) == (
+        429,
+        "TooManyProviderTokenUpdates",
+    )
+
+
+def test_after_20_minutes_a_team_may_take_another_key(
+    strict: LocalApns, sequence: SendEach, new_sender: Callable[[LocalApns], Sender]
+) -> None:
+    sequence(strict, 20 * MINUTE + 1)
+    other = strict.make_key("KEY0000002")
+    assert outcome(new_sender(strict), other.provider_token()) == (200, None)
+
+
+def test_a_refused_one_of_another_key_does_not_harm_the_first(
     strict: LocalApns, sequence: SendEach, new_sender: Callable[[LocalApns], Sender]
 ) -> None:
     sequence(strict, 300)
-    key = strict.make_key("KEY0000002")
-    assert outcome(new_sender(strict), key.provider_token()) == (200, None)
+    outcome(new_sender(strict), strict.make_key("KEY0000002").provider_token())
+    assert sequence(strict, 300) == [(200, None)]
+
+
+def test_another_team_renews_by_itself(
+    strict: LocalApns, sequence: SendEach, new_sender: Callable[[LocalApns], Sender]
+) -> None:
+    sequence(strict, 300)
+    other = strict.make_key("KEY0000002", team_id="OTHERTEAM1", apps=[strict.bundle_id])
+    assert outcome(new_sender(strict), other.provider_token()) == (200, None)
+
+
+def test_keys_of_one_team_share_what_a_fleet_may_make(
+    new_sender: Callable[[LocalApns], Sender],
+) -> None:
+    with LocalApns(token_updates=3) as apns:
+        keys = [apns.key, *(apns.make_key(f"KEY000000{number}") for number in range(2, 6))]
+        statuses = [outcome(new_sender(apns), key.provider_token())[0] for key in keys]
+    assert statuses == [200, 200, 200, 429, 429]
 
 
 def test_an_invalid_one_counts_for_nothing(strict: LocalApns, sequence: SendEach) -> None:
@@ -239,7 +277,7 @@ def test_each_that_breaks_the_rule_and_passes_is_said(
 ) -> None:
     caplog.set_level(logging.INFO)
     sequence(apns, 300, 100)
-    assert "made 200 s after the last one of the key 'KEY1234567'" in caplog.text
+    assert "made 200 s after one of the same team (key 'KEY1234567')" in caplog.text
     assert "Establishing a token-based connection to APNs" in caplog.text
 
 

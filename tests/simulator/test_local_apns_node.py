@@ -14,7 +14,7 @@ from flask_allmine_liveactivity.simulator import Answer, LocalApns
 from .foreign import CLIENTS, TIMEOUT
 
 
-def burst(apns: LocalApns, count: int, warm: bool) -> dict[str, Any]:
+def burst(apns: LocalApns, count: int, *, warm: bool, alpn: bool = True) -> dict[str, Any]:
     """So many pushes at once over one connection; first a single one, if it is to be warm."""
     require_node()
     question = {
@@ -24,6 +24,7 @@ def burst(apns: LocalApns, count: int, warm: bool) -> dict[str, Any]:
         "topic": f"{apns.bundle_id}.push-type.liveactivity",
         "count": count,
         "warm": warm,
+        "alpn": alpn,
     }
     done = subprocess.run(
         ["node", str(CLIENTS / "burst.mjs")],
@@ -44,6 +45,13 @@ def test_a_burst_on_a_warm_connection_is_served(apns: LocalApns) -> None:
     assert len({push.client for push in apns.accepted}) == 1
 
 
+def test_so_is_one_without_alpn(apns: LocalApns) -> None:
+    result = burst(apns, 1000, warm=True, alpn=False)
+    assert result["answers"] == {"200": 1000}
+    assert result["limits"] == [1, 1000]
+    assert len({push.client for push in apns.accepted}) == 1
+
+
 def test_node_keeps_to_one_stream_by_itself_once_it_knows(apns: LocalApns) -> None:
     apns.faults.one_stream = True
     result = burst(apns, 20, warm=True)
@@ -59,11 +67,11 @@ def test_node_reads_the_reason_of_a_goaway(apns: LocalApns) -> None:
     assert result["answers"].get("200") is None
 
 
-@pytest.mark.parametrize("count", [50])
+@pytest.mark.parametrize("alpn", [True, False])
 def test_a_burst_on_a_cold_connection_may_be_refused_and_nothing_of_it_is_processed(
-    apns: LocalApns, count: int
+    apns: LocalApns, alpn: bool
 ) -> None:
-    result = burst(apns, count, warm=False)
+    result = burst(apns, 50, warm=False, alpn=alpn)
     answered = result["answers"].get("200", 0)
     assert answered >= 1
     assert answered == len(apns.accepted)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from jwt.utils import base64url_decode, base64url_encode
 
 from flask_allmine_liveactivity.simulator import LocalApns
 from flask_allmine_liveactivity.simulator.keys import make_signing_key, to_pem
@@ -42,6 +44,16 @@ def test_a_token_that_is_no_jwt_is_invalid(sender: Sender, token: str) -> None:
         pytest.param({"claims": {"iss": "TEAM000000"}}, id="another team"),
         pytest.param({"headers": {"kid": "KEY0000000"}}, id="an unknown key id"),
         pytest.param({"claims": {"iat": "now"}}, id="iat is not a number"),
+        pytest.param({"claims": {"iat": ""}}, id="iat is empty"),
+        pytest.param({"claims": {"iat": "1e9"}}, id="iat is a string with an exponent"),
+        pytest.param({"claims": {"iat": "-1"}}, id="iat is a string below zero"),
+        pytest.param({"claims": {"iat": " 1700000000"}}, id="iat is a string with a blank"),
+        pytest.param(
+            {"claims": {"iat": "\N{ARABIC-INDIC DIGIT ONE}"}}, id="iat is a string of other digits"
+        ),
+        pytest.param({"claims": {"iat": "9" * 5000}}, id="iat is a string without end"),
+        pytest.param({"claims": {"iat": str(int(time.time() * 1000))}}, id="iat in ms, a string"),
+        pytest.param({"claims": {"iat": [1700000000]}}, id="iat is a list"),
         pytest.param({"claims": {"iat": True}}, id="iat is a boolean"),
         pytest.param({"claims": {"iat": None}}, id="iat is null"),
         pytest.param({"claims": {"iat": 10**30}}, id="iat is no time"),
@@ -75,6 +87,69 @@ def test_a_provider_token_is_good_for_an_hour_and_a_clock_may_be_a_little_fast(
 ) -> None:
     token = provider_token(apns, claims={"iat": int(time.time()) - age})
     assert sender.push(authorization=f"bearer {token}").status_code == 200
+
+
+# --- as clients send them -----------------------------------------------------------------------
+
+
+def with_der_signature(token: str) -> str:
+    """The token with its signature in ASN.1, as Java's and many other libraries make it."""
+    signed, _, signature = token.rpartition(".")
+    raw = base64url_decode(signature)
+    der = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
+    return f"{signed}.{base64url_encode(der).decode()}"
+
+
+def test_a_signature_may_be_in_der(apns: LocalApns, sender: Sender) -> None:
+    now = int(time.time())
+    for _ in range(20):  # its length is not always the same
+        token = with_der_signature(provider_token(apns, claims={"iat": now}))
+        assert sender.push(authorization=f"bearer {token}").status_code == 200
+
+
+def test_a_der_signature_of_another_key_is_invalid(apns: LocalApns, sender: Sender) -> None:
+    token = with_der_signature(provider_token(apns, key=to_pem(make_signing_key())))
+    response = sender.push(authorization=f"bearer {token}")
+    assert (response.status_code, response.json()) == (403, {"reason": "InvalidProviderToken"})
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        b"",
+        b"0",
+        b"\x30\x00",
+        b"\x30\x06\x02\x01\x00\x02\x01\x00",
+        b"\x30\x06\x02\x01\xff\x02\x01\x01",
+        b"\x30\x84\xff\xff\xff\xff\x02",
+        encode_dss_signature(2**300, 1),
+        bytes(64),
+        bytes(96),
+    ],
+    ids=lambda signature: signature[:8].hex() or "none",
+)
+def test_a_signature_of_neither_form_is_invalid(
+    apns: LocalApns, sender: Sender, signature: bytes
+) -> None:
+    signed = provider_token(apns).rpartition(".")[0]
+    token = f"{signed}.{base64url_encode(signature).decode()}"
+    response = sender.push(authorization=f"bearer {token}")
+    assert (response.status_code, response.json()) == (403, {"reason": "InvalidProviderToken"})
+
+
+@pytest.mark.parametrize("form", ["{}", "{}.0", "{}.5"])
+def test_iat_may_be_a_string_of_seconds(apns: LocalApns, sender: Sender, form: str) -> None:
+    token = provider_token(apns, claims={"iat": form.format(int(time.time()))})
+    assert sender.push(authorization=f"bearer {token}").status_code == 200
+
+
+def test_a_string_of_seconds_ages_like_a_number(apns: LocalApns, sender: Sender) -> None:
+    token = provider_token(apns, claims={"iat": str(int(time.time()) - 3700)})
+    response = sender.push(authorization=f"bearer {token}")
+    assert (response.status_code, response.json()) == (403, {"reason": "ExpiredProviderToken"})
+
+
+# --- connections ---------------------------------------------------------------------------------
 
 
 def test_a_connection_stays_with_the_key_of_its_first_push(apns: LocalApns, sender: Sender) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
@@ -118,7 +119,9 @@ def test_it_says_them_in_python_too(tmp_path: Path) -> None:
 def test_each_push_is_a_line(tmp_path: Path) -> None:
     with running(tmp_path, "--port", "0") as simulator:
         push(simulator.settings())
-        simulator.until(r"\d\d:\d\d:\d\d  200 \(token 6bedff97, event end, priority 10\)")
+        simulator.until(
+            r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  200 \(token 6bedff97, event end, priority 10\)"
+        )
 
 
 def test_a_refusal_is_a_line_with_what_would_have_been_right(tmp_path: Path) -> None:
@@ -167,6 +170,15 @@ def test_strict_refuses_a_provider_token_renewed_at_once(tmp_path: Path) -> None
         assert [push(settings, age).status_code for age in (60, 0)] == [200, 429]
 
 
+def test_it_can_refuse_who_connects_for_each_push(tmp_path: Path) -> None:
+    with running(tmp_path, "--port", "0", "--reconnects", "2") as simulator:
+        settings = simulator.settings()
+        with contextlib.suppress(httpx2.TransportError):
+            for _ in range(10):
+                push(settings)
+        simulator.until(r"A connection is refused: 127.0.0.1 has opened and closed \d+ within")
+
+
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     with LocalApns() as other, running(tmp_path, "--port", str(other.port)) as simulator:
         simulator.process.wait(20)
@@ -198,12 +210,12 @@ def test_it_needs_no_app(tmp_path: Path) -> None:
         assert simulator.said.endswith("Stopped.\n")
 
 
-def test_without_hypercorn_it_says_what_to_install(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['hypercorn'] = None\n" + GROUP_CODE
+def test_without_h2_it_says_what_to_install(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['h2'] = None\n" + GROUP_CODE
     done = subprocess.run(
         [sys.executable, "-c", code, "simulator"], capture_output=True, text=True, cwd=tmp_path
     )
     assert done.returncode == 1
     assert done.stderr.strip() == (
-        'Error: The local APNs needs Hypercorn: pip install "flask-allmine-liveactivity[simulator]"'
+        'Error: The local APNs needs h2: pip install "flask-allmine-liveactivity[simulator]"'
     )

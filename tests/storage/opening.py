@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, create_engine, delete, select
 
-from flask_allmine_liveactivity import parts
 from flask_allmine_liveactivity.model import SessionStatus
-from flask_allmine_liveactivity.settings import Settings
+from flask_allmine_liveactivity.storage import from_uri
 from flask_allmine_liveactivity.storage.base import Storage
-from flask_allmine_liveactivity.storage.sql import events, sessions, waiting
+from flask_allmine_liveactivity.storage.sql import active_sessions, events, sessions
 
 
 def open_storage(uri: str, **options: Any) -> Storage:
     """The storage that the package would open for this URI."""
-    settings = SimpleNamespace(storage_uri=uri, storage_options=options)
-    return parts.open_storage(cast("Settings", settings), "/")
+    return from_uri.open_storage(uri, options, "/")
 
 
 def empty_tables(engine: Engine) -> None:
     """Leave the tables, and nothing in them."""
     with engine.begin() as connection:
-        for table in (waiting, sessions, events):
+        for table in (active_sessions, sessions, events):
             connection.execute(delete(table))
 
 
 def check_who_waits(engine: Engine) -> None:
-    """There is one waiting row for each active session, it says the same, and there is no other."""
+    """Each active session has its row among the active, which says the same; there is no other."""
     with engine.connect() as connection:
-        assert _here_and_there(connection, waiting) == _here_and_there(
+        assert _here_and_there(connection, active_sessions) == _here_and_there(
             connection, sessions, sessions.c.status == SessionStatus.ACTIVE.value
         )
 

@@ -19,7 +19,7 @@ def prepare_each(uris: Sequence[str], start: Any, told: Any) -> None:
         start.wait(PATIENCE)
         try:
             storage.prepare()
-            told.put(storage.count_of_user("nobody"))
+            told.put(storage.sessions.count_of_user("nobody"))
         except Exception as error:
             told.put(repr(error))
         finally:
@@ -29,4 +29,4 @@ def prepare_each(uris: Sequence[str], start: Any, told: Any) -> None:
 def connect(storage: Storage) -> None:
     """Connect before the race, so that all are at the same statement at the same time."""
     if isinstance(storage, SQLStorage):
-        storage._transactions.engine.connect().close()
+        storage.engine.connect().close()

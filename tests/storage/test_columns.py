@@ -3,7 +3,7 @@
 from dataclasses import fields
 
 from flask_allmine_liveactivity.model import Session
-from flask_allmine_liveactivity.storage.sql import sessions, waiting
+from flask_allmine_liveactivity.storage.sql import active_sessions, sessions
 
 
 def test_the_columns_of_a_session_are_its_fields_in_their_order() -> None:
@@ -16,4 +16,4 @@ def test_the_columns_of_a_session_are_its_fields_in_their_order() -> None:
 
 
 def test_the_columns_of_one_who_waits_are_fields_too() -> None:
-    assert set(waiting.c.keys()) < {field.name for field in fields(Session)}
+    assert set(active_sessions.c.keys()) < {field.name for field in fields(Session)}

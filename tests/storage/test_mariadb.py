@@ -19,9 +19,10 @@ def engine(mariadb_uri: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-@pytest.fixture(scope="module")
-def opened(mariadb_uri: str) -> Iterator[Storage]:
-    storage = open_storage(mariadb_uri)
+@pytest.fixture(scope="module", params=["mariadb_uri", "mysqldb_uri"])
+def opened(request: pytest.FixtureRequest) -> Iterator[Storage]:
+    """By each driver."""
+    storage = open_storage(request.getfixturevalue(request.param))
     storage.prepare()
     yield storage
     storage.close()

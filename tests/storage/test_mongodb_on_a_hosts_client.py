@@ -11,10 +11,11 @@ from bson.son import SON
 from pymongo import MongoClient
 from pymongo.read_preferences import ReadPreference
 
-from flask_allmine_liveactivity.model import Session, SessionStatus
-from flask_allmine_liveactivity.registration import Answer, Claimant, register, resolve
-from flask_allmine_liveactivity.storage.base import Outcome, Resolution, Storage
+from flask_allmine_liveactivity.model import DUE_NOW, Session, SessionStatus
+from flask_allmine_liveactivity.phones.registration import Answer, Claimant, register, resolve
+from flask_allmine_liveactivity.storage.base import Storage
 from flask_allmine_liveactivity.storage.mongodb import MongoStorage
+from flask_allmine_liveactivity.storage.resolution import Outcome, Resolution
 from flask_allmine_liveactivity.testing.storage_contract.records import (
     LEASE,
     NOW,
@@ -48,7 +49,7 @@ def lenient(mongodb_uri: str) -> Iterator[Client]:
 
 
 def collections_of(storage: MongoStorage) -> list[Any]:
-    return [storage._sessions, storage._events]
+    return list(storage.collections)
 
 
 class TestTheHostsClient:
@@ -109,7 +110,7 @@ class TestTheHostsClient:
 
     def test_what_the_app_decodes_is_no_field_of_ours(self, lenient: Client) -> None:
         storage = MongoStorage(lenient.get_default_database())
-        storage.announce(an_announcement(content_state={"$set": {"a.b": 1}}), NOW)
+        storage.streams.announce(an_announcement(content_state={"$set": {"a.b": 1}}), NOW)
         (document,) = lenient.get_default_database()["live_activity_events"].find()
         assert isinstance(document["content_state"], str)
 
@@ -127,13 +128,13 @@ class TestWithoutTransactions:
         happened: list[bool] = []
 
         def decide(met: Sequence[Session]) -> Resolution:
-            resolution = resolve(new, met, now, full=False)
+            resolution = resolve(new, met, now)
             if met and not happened:
                 happened.append(True)
                 happens()
             return resolution
 
-        return storage.register(new, decide).outcome
+        return storage.sessions.register(new, decide).outcome
 
     def test_a_claim_of_the_old_token_does_not_outlast_its_rotation(self, storage: Storage) -> None:
         old = keep(storage)
@@ -142,7 +143,7 @@ class TestWithoutTransactions:
         self.meanwhile(storage, new, lambda: claimed.extend(take(storage)), NOW + 1)
         row = found(storage, old)
         assert claimed
-        assert (row.token, row.claim_id, row.due_at) == ("new", None, NOW + 1)
+        assert (row.token, row.claim_id, row.due_at) == ("new", None, DUE_NOW)
 
     def test_a_retry_of_the_old_token_does_not_keep_the_new_one_waiting(
         self, storage: Storage
@@ -151,7 +152,7 @@ class TestWithoutTransactions:
         claimed: list[Session] = []
         new = replace(old, session_id="f" * 32, token="new")
         self.meanwhile(storage, new, lambda: claimed.extend(take(storage)), NOW + 1)
-        assert storage.settle([later(session, NOW + 900) for session in claimed]) == 0
+        assert storage.sessions.settle([later(session, NOW + 900) for session in claimed]) == 0
 
     def test_a_rotation_in_the_second_of_the_registration_is_due_at_once(
         self, storage: Storage
@@ -159,7 +160,7 @@ class TestWithoutTransactions:
         old = keep(storage)
         new = replace(old, session_id="f" * 32, token="new")
         self.meanwhile(storage, new, lambda: take(storage), NOW)
-        assert found(storage, old).due_at == NOW
+        assert found(storage, old).due_at == DUE_NOW
 
     def test_what_was_told_meanwhile_is_told_again_to_a_rotated_token(
         self, storage: Storage
@@ -167,7 +168,7 @@ class TestWithoutTransactions:
         old = keep(storage)
 
         def tell() -> None:
-            storage.settle([delivered(session) for session in take(storage)])
+            storage.sessions.settle([delivered(session) for session in take(storage)])
 
         new = replace(old, session_id="f" * 32, token="new")
         self.meanwhile(storage, new, tell, NOW + 1)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, Table, create_engine, text
 
 from flask_allmine_liveactivity.storage.base import Storage
-from flask_allmine_liveactivity.storage.sql import SQLStorage
+from flask_allmine_liveactivity.storage.resolution import Outcome, Resolution
+from flask_allmine_liveactivity.storage.sql import SQLStorage, active_sessions, sessions
 from flask_allmine_liveactivity.testing import StorageContract
 from flask_allmine_liveactivity.testing.storage_contract.actors import at_once
 from flask_allmine_liveactivity.testing.storage_contract.records import (
     NOW,
     STREAM,
+    a_session,
     an_announcement,
     keep,
 )
@@ -30,9 +32,10 @@ def engine(postgresql_uri: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-@pytest.fixture(scope="module")
-def opened(postgresql_uri: str) -> Iterator[Storage]:
-    storage = open_storage(postgresql_uri)
+@pytest.fixture(scope="module", params=["postgresql_uri", "psycopg2_uri"])
+def opened(request: pytest.FixtureRequest) -> Iterator[Storage]:
+    """By each driver."""
+    storage = open_storage(request.getfixturevalue(request.param))
     storage.prepare()
     yield storage
     storage.close()
@@ -59,14 +62,18 @@ def test_what_is_one_statement_is_one_answer_to_wait_for(
         with traced.connect() as connection:  # the pool's only one
             driver: Any = connection.connection.driver_connection
             driver.pgconn.trace(trace.fileno())
+        new = a_session()
+        storage.sessions.register(
+            new, lambda met: Resolution(outcome=Outcome.STORED, write=new), at_most=100
+        )
         keep(storage)
-        storage.touch(STREAM, NOW, NOW)
-        storage.event(STREAM)
+        storage.streams.wake(STREAM, NOW, NOW)
+        storage.streams.read(STREAM)
         driver.pgconn.untrace()
         trace.seek(0)
         answers = [line for line in trace if "ReadyForQuery" in line]
     traced.dispose()
-    assert len(answers) == 3
+    assert len(answers) == 4
 
 
 @pytest.mark.parametrize("level", ["repeatable read", "serializable"])
@@ -79,11 +86,23 @@ def test_a_stricter_level_of_the_servers_refuses_nobody(
     storage = SQLStorage(strict)
     storage.prepare()
     empty_tables(engine)
-    before = storage.announce(an_announcement(), NOW)
-    touch = partial(storage.touch, STREAM, NOW, NOW)
-    touches: list[Callable[[], object]] = [lambda: [touch() for _ in range(20)]] * 8
-    at_once(touches)
-    after = storage.event(STREAM)
+    before = storage.streams.announce(an_announcement(), NOW)
+
+    def write() -> None:
+        for _ in range(20):
+            storage.streams.write(STREAM, lambda row: row and replace(row, touch=row.touch + 1))
+
+    at_once([write] * 8)
+    after = storage.streams.read(STREAM)
     strict.dispose()
     assert after is not None
     assert after.touch == before.touch + 8 * 20
+
+
+@pytest.mark.parametrize("table", [sessions, active_sessions], ids=str)
+def test_each_page_has_room_for_a_second_version_of_its_rows(
+    opened: Storage, engine: Engine, table: Table
+) -> None:
+    options = text("SELECT reloptions FROM pg_class WHERE relname = :name")
+    with engine.connect() as connection:
+        assert connection.scalar(options, {"name": table.name}) == ["fillfactor=50"]

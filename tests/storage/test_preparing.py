@@ -25,12 +25,12 @@ ROUNDS = 4
 @contextmanager
 def fresh(database: str, directory: Path, mongodb_server: str | None) -> Iterator[str]:
     """A database that nobody has prepared."""
-    name = uuid.uuid4().hex
     if database == "sqlite":
-        yield f"sqlite:///{directory}/{name}.db"
+        yield f"sqlite:///{directory}/{uuid.uuid4().hex}.db"
     elif database == "mongodb":
         assert mongodb_server is not None
-        yield f"{mongodb_server.rstrip('/')}/{name}"
+        with services.mongodb_database(mongodb_server) as uri:
+            yield uri
     else:
         with getattr(services, database)() as uri:
             yield uri
@@ -64,13 +64,13 @@ def test_eight_threads_prepare_one_fresh_database_at_once(fresh_uris: list[str])
     storages = [open_storage(fresh_uris[0]) for _ in range(8)]
     actors.at_once([storage.prepare for storage in storages])
     session = keep(storages[0])
-    assert storages[1].sessions() == [session]
+    assert storages[1].sessions.page() == [session]
     close_all(storages)
 
 
 def test_nobody_needs_to_prepare_before_the_first_use(fresh_uris: list[str]) -> None:
     storage = open_storage(fresh_uris[0])
-    assert storage.sessions() == []
+    assert storage.sessions.page() == []
     storage.close()
 
 
@@ -78,7 +78,7 @@ def test_tables_that_another_process_made_are_used(fresh_uris: list[str]) -> Non
     storages = [open_storage(fresh_uris[0]) for _ in range(2)]
     session = keep(storages[0])
     storages[1].prepare()
-    assert storages[1].sessions() == [session]
+    assert storages[1].sessions.page() == [session]
     close_all(storages)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from sqlalchemy import Engine, create_engine, event, text
 
 from flask_allmine_liveactivity.errors import ConfigurationError, StorageUnavailable
 from flask_allmine_liveactivity.model import Session, SessionStatus
-from flask_allmine_liveactivity.storage.base import Outcome, Resolution
+from flask_allmine_liveactivity.storage.resolution import Outcome, Resolution
 from flask_allmine_liveactivity.storage.sql import SQLStorage
 from flask_allmine_liveactivity.testing.storage_contract.actors import (
     Crowd,
@@ -27,6 +28,7 @@ from flask_allmine_liveactivity.testing.storage_contract.actors import (
 from flask_allmine_liveactivity.testing.storage_contract.records import (
     NOW,
     STREAM,
+    a_session,
     an_announcement,
     delivered,
     everything,
@@ -87,9 +89,9 @@ class TestOnSQLite:
     def test_a_session_is_registered_claimed_and_settled(self, sqlite: Engine) -> None:
         storage = SQLStorage(sqlite)
         session = keep(storage)
-        storage.announce(an_announcement(), NOW)
-        assert storage.touch(STREAM, NOW, NOW) is not None
-        assert storage.settle([delivered(claimed) for claimed in take(storage)]) == 1
+        storage.streams.announce(an_announcement(), NOW)
+        assert storage.streams.wake(STREAM, NOW, NOW) is not None
+        assert storage.sessions.settle([delivered(claimed) for claimed in take(storage)]) == 1
         assert found(storage, session).status is SessionStatus.ENDED
 
     def test_what_is_written_is_committed(self, sqlite: Engine, sqlite_uri: str) -> None:
@@ -106,7 +108,7 @@ class TestOnSQLite:
             raise LookupError("a mistake in the rule")
 
         with pytest.raises(LookupError):
-            storage.register(taken, fail)
+            storage.sessions.register(taken, fail)
         keep(storage)
 
     def test_threads_do_not_disturb_each_other(self, sqlite: Engine) -> None:
@@ -162,16 +164,16 @@ class TestABusyFile:
         with impatient.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             with pytest.raises(StorageUnavailable, match="commit it before you call this"):
-                storage.announce(an_announcement(), NOW)
+                storage.streams.announce(an_announcement(), NOW)
 
     def test_everything_works_again_once_he_has_committed(self, impatient: Engine) -> None:
         storage = SQLStorage(impatient)
         with impatient.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             with pytest.raises(StorageUnavailable):
-                storage.announce(an_announcement(), NOW)
+                storage.streams.announce(an_announcement(), NOW)
             connection.rollback()
-        storage.announce(an_announcement(), NOW)
+        storage.streams.announce(an_announcement(), NOW)
         assert the_event(storage).revision == 1
 
 
@@ -220,7 +222,7 @@ class TestTheEngine:
             before = connection.get_isolation_level()
         storage = SQLStorage(engine)
         keep(storage)
-        storage.sessions()
+        storage.sessions.page()
         with engine.connect() as connection:
             assert connection.get_isolation_level() == before
         assert engine.get_execution_options() == {}
@@ -241,7 +243,7 @@ class TestTheEngine:
     def test_no_connection_is_kept(self, engine: Engine) -> None:
         storage = SQLStorage(engine)
         keep(storage)
-        storage.sessions()
+        storage.sessions.page()
         take(storage)
         assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
 
@@ -283,9 +285,16 @@ def test_a_session_that_is_registered_again_meanwhile_makes_no_room(
     storage, phone = SQLStorage(engine), SQLStorage(make_engine(server))
     ended = keep(storage, user_id="meanwhile", status=SessionStatus.ENDED)
     lives = replace(ended, status=SessionStatus.ACTIVE)
+    new = a_session(user_id="meanwhile")
+    one_more = partial(
+        storage.sessions.register,
+        new,
+        lambda met: Resolution(outcome=Outcome.STORED, write=new),
+        at_most=1,
+    )
 
     asked = threading.Event()
-    made: list[Future[int]] = []
+    made: list[Future[Resolution]] = []
 
     @event.listens_for(engine, "before_cursor_execute")
     def ask(_connection: Any, _cursor: Any, statement: str, *_: object) -> None:
@@ -297,13 +306,13 @@ def test_a_session_that_is_registered_again_meanwhile_makes_no_room(
         def register_again(met: Sequence[Session]) -> Resolution:
             if met:
                 # The row is locked: whoever makes room waits for what becomes of it.
-                made.append(host.submit(storage.make_room, "meanwhile", 1, NOW))
+                made.append(host.submit(one_more))
                 assert asked.wait(10)
-                time.sleep(0.2)
+                time.sleep(0.2)  # it has sent its statement, and waits in the database
             return Resolution(outcome=Outcome.STORED, write=lives)
 
-        phone.register(lives, register_again)
-        assert [future.result(10) for future in made] == [0]
+        phone.sessions.register(lives, register_again)
+        assert [future.result(10).outcome for future in made] == [Outcome.FULL]
     assert found(storage, ended) == lives
 
 

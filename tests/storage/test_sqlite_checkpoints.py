@@ -89,7 +89,13 @@ def test_a_phone_registers_meanwhile(engine: Engine, monkeypatch: pytest.MonkeyP
     with ThreadPoolExecutor(1) as workers:
         claim = workers.submit(take, storage)
         assert begun.wait(PATIENCE)
-        keep(storage, session_id="a phone", token="another", identity="another", hold="another")
+        keep(
+            storage,
+            session_id="a phone",
+            token="another",
+            identity="another",
+            activity_lock="another",
+        )
         registered.set()
         assert len(claim.result(PATIENCE)) == 5
     assert len(everything(storage)) == 6

@@ -20,10 +20,10 @@ uri = sys.argv[1]
 mine = open_storage(uri)
 
 def keep_in(storage, name):
-    keep(storage, session_id=name, token=name, identity=name, hold=name, user_id=name)
+    keep(storage, session_id=name, token=name, identity=name, activity_lock=name, user_id=name)
 
 def names():
-    return sorted(row.user_id for row in open_storage(uri).sessions(limit=100_000))
+    return sorted(row.user_id for row in open_storage(uri).sessions.page(limit=100_000))
 """
 
 PARENT_ENDS_FIRST = """
@@ -72,7 +72,7 @@ assert len([name for name in names() if name.startswith("child")]) == 10
 
 IN_ITS_OWN_TRANSACTION = """
 from flask_allmine_liveactivity.storage.sql import forks
-from flask_allmine_liveactivity.storage.base import Outcome, Resolution
+from flask_allmine_liveactivity.storage.resolution import Outcome, Resolution
 
 forks.LONGEST_WAIT = 0.1
 
@@ -81,7 +81,7 @@ def fork(met):
         os._exit(0)
     return Resolution(outcome=Outcome.CONFLICT, write=None)
 
-mine.register(a_session(), fork)
+mine.sessions.register(a_session(), fork)
 assert os.wait()[1] == 0
 keep_in(mine, "parent")
 assert names() == ["parent"], names()

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from flask_allmine_liveactivity.errors import StorageUnavailable
-from flask_allmine_liveactivity.model import NEVER, Session, StreamEvent, next_event
-from flask_allmine_liveactivity.storage.base import Outcome, Resolution, Storage
-from flask_allmine_liveactivity.storage.sql import metadata
+from flask_allmine_liveactivity.model import Session, StreamEvent, next_event
+from flask_allmine_liveactivity.storage.base import Storage
+from flask_allmine_liveactivity.storage.resolution import Outcome, Resolution
+from flask_allmine_liveactivity.storage.sessions import Sessions
+from flask_allmine_liveactivity.storage.streams import Streams
 from flask_allmine_liveactivity.testing.storage_contract.records import (
     NOW,
     STREAM,
@@ -59,27 +60,38 @@ STORED = Resolution(outcome=Outcome.STORED, write=SESSION)
 
 CALLS: dict[str, Callable[[Storage], Any]] = {
     "prepare": lambda storage: storage.prepare(),
-    "register": lambda storage: storage.register(SESSION, lambda met: STORED),
-    "count_of_user": lambda storage: storage.count_of_user("ada"),
-    "make_room": lambda storage: storage.make_room("ada", 1, NOW),
-    "announce": lambda storage: storage.announce(an_announcement(), NOW),
-    "touch": lambda storage: storage.touch(STREAM, NOW, NOW),
-    "event": lambda storage: storage.event(STREAM),
-    "due_events": lambda storage: storage.due_events(NOW, 1),
-    "held_events": lambda storage: storage.held_events(1),
-    "claim": take,
-    "settle": lambda storage: storage.settle([delivered(SESSION), later(SESSION)]),
-    "next_due": lambda storage: storage.next_due(STREAM, 1),
-    "rest": lambda storage: storage.rest(EVENT, NOW),
-    "hold": lambda storage: storage.hold(EVENT, "Why", NOW, NOW),
-    "lift": lambda storage: storage.lift(None, NOW),
-    "reopen": lambda storage: storage.reopen(STREAM, NOW),
-    "revive": lambda storage: storage.revive(None, NOW),
-    "release": lambda storage: storage.release("ada", "phone"),
+    "counts": lambda storage: storage.counts(NOW),
     "forget_user": lambda storage: storage.forget_user("ada"),
     "purge": lambda storage: storage.purge(NOW),
-    "counts": lambda storage: storage.counts(NOW),
-    "sessions": lambda storage: storage.sessions(),
+    "sessions.register": lambda storage: storage.sessions.register(SESSION, lambda met: STORED),
+    "sessions.count_of_user": lambda storage: storage.sessions.count_of_user("ada"),
+    "sessions.page": lambda storage: storage.sessions.page(),
+    "sessions.claim": take,
+    "sessions.claim_each": lambda storage: storage.sessions.claim_each(
+        [EVENT], claim_id="c" * 32, limit=1, now=NOW, leased_until=NOW
+    ),
+    "sessions.settle": lambda storage: storage.sessions.settle(
+        [delivered(SESSION), later(SESSION)]
+    ),
+    "sessions.next_due": lambda storage: storage.sessions.next_due(STREAM, 1),
+    "sessions.next_due_of_each": lambda storage: storage.sessions.next_due_of_each([EVENT]),
+    "sessions.revive": lambda storage: storage.sessions.revive(None, NOW),
+    "sessions.release": lambda storage: storage.sessions.release("ada", "phone"),
+    "sessions.forget_user": lambda storage: storage.sessions.forget_user("ada"),
+    "sessions.purge": lambda storage: storage.sessions.purge(NOW),
+    "streams.write": lambda storage: storage.streams.write(STREAM, lambda _: EVENT),
+    "streams.read": lambda storage: storage.streams.read(STREAM),
+    "streams.due": lambda storage: storage.streams.due(NOW, 1),
+    "streams.held": lambda storage: storage.streams.held(1),
+    "streams.stamp": lambda storage: storage.streams.stamp([EVENT], int(NOW)),
+    "streams.rest": lambda storage: storage.streams.rest([(EVENT, NOW)]),
+    "streams.recall": lambda storage: storage.streams.recall(NOW),
+    "streams.lift": lambda storage: storage.streams.lift(None),
+    "streams.purge": lambda storage: storage.streams.purge(NOW),
+    "streams.announce": lambda storage: storage.streams.announce(an_announcement(), NOW),
+    "streams.wake": lambda storage: storage.streams.wake(STREAM, NOW, NOW),
+    "streams.hold": lambda storage: storage.streams.hold(EVENT, "Why", NOW, NOW),
+    "streams.reopen": lambda storage: storage.streams.reopen(STREAM, NOW),
 }
 
 
@@ -97,63 +109,15 @@ def test_every_call_says_that_the_storage_is_not_there(nobody_there: Storage, ca
 
 
 def test_every_method_of_a_storage_is_tried() -> None:
-    assert set(CALLS) == Storage.__abstractmethods__ - {"close"}
+    parts = {"sessions": Sessions, "streams": Streams}
+    methods = {f"{name}.{each}" for name, part in parts.items() for each in _methods(part)}
+    assert set(CALLS) == (_methods(Storage) | methods) - {"check", "close", "sessions.repair"}
 
 
-@pytest.mark.parametrize("uri", ["postgresql_uri", "mariadb_uri", "sqlite_uri"])
-def test_every_call_says_that_somebody_has_dropped_the_tables(
-    uri: str, request: pytest.FixtureRequest
-) -> None:
-    found = request.getfixturevalue(uri)
-    storage = open_storage(found)
-    storage.prepare()
-    drop_tables(found)
-    for name in CALLS.keys() - {"prepare"}:
-        with pytest.raises(StorageUnavailable) as caught:
-            CALLS[name](storage)
-        assert TOKEN not in said(caught)
-    storage.close()
-
-
-def drop_tables(uri: str) -> None:
-    engine = create_engine(uri)
-    with engine.begin() as connection:
-        for table in metadata.tables:
-            connection.execute(text(f"DROP TABLE {table}"))
-    engine.dispose()
-
-
-CONNECTIONS_OF_OTHERS = {
-    "postgresql_uri": "SELECT pid FROM pg_stat_activity "
-    "WHERE datname = current_database() AND pid <> pg_backend_pid()",
-    "mariadb_uri": "SELECT id FROM information_schema.processlist "
-    "WHERE db = database() AND id <> connection_id()",
-}
-CUT = {"postgresql_uri": "SELECT pg_terminate_backend({})", "mariadb_uri": "KILL {}"}
-
-
-@pytest.fixture(params=["postgresql_uri", "mariadb_uri"])
-def cut(request: pytest.FixtureRequest) -> Iterator[Storage]:
-    """A storage whose connection the server has closed while it waited in the pool."""
-    uri = request.getfixturevalue(request.param)
-    storage = open_storage(uri, pool_pre_ping=False)
-    storage.purge(NEVER)
-    engine = create_engine(uri, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        for (pid,) in connection.execute(text(CONNECTIONS_OF_OTHERS[request.param])).all():
-            connection.execute(text(CUT[request.param].format(pid)))
-    engine.dispose()
-    yield storage
-    storage.close()
-
-
-def test_a_write_survives_a_connection_that_the_server_has_closed(cut: Storage) -> None:
-    session = keep(cut)
-    assert everything(cut) == [session]
-
-
-def test_a_read_survives_a_connection_that_the_server_has_closed(cut: Storage) -> None:
-    assert everything(cut) == []
+def _methods(kind: type) -> set[str]:
+    return {
+        name for name in dir(kind) if not name.startswith("_") and callable(getattr(kind, name))
+    }
 
 
 def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
@@ -161,21 +125,7 @@ def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
     file.write_text("This is no database. " * 200)
     storage = open_storage(f"sqlite:///{file}")
     with pytest.raises(StorageUnavailable, match="not a database"):
-        storage.sessions()
-    storage.close()
-
-
-def test_a_connection_that_is_read_only_is_not_used_again(sqlite_uri: str) -> None:
-    """SQLite leaves one so for good that was opened while the file could not be written."""
-    storage = open_storage(sqlite_uri)
-    storage.prepare()
-    engine = storage._transactions.engine  # type: ignore[attr-defined]
-    with engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA query_only = ON")
-    with pytest.raises(StorageUnavailable, match="readonly"):
-        keep(storage)
-    session = keep(storage)
-    assert everything(storage) == [session]
+        storage.sessions.page()
     storage.close()
 
 
@@ -203,7 +153,7 @@ def test_a_rule_that_never_fits_is_given_up_without_quoting_a_token(
         outcome=Outcome.STORED, write=a_session(token=TOKEN, identity=session.identity)
     )
     with pytest.raises(StorageUnavailable, match="other writers") as caught:
-        storage.register(session, lambda met: resolution)
+        storage.sessions.register(session, lambda met: resolution)
     assert TOKEN not in said(caught)
     assert other in everything(storage)
     storage.close()

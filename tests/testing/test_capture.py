@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from flask_jwt_extended import create_access_token
 
 from flask_allmine_liveactivity import (
     ConfigurationError,
@@ -16,7 +17,7 @@ from flask_allmine_liveactivity import (
     MemoryStorage,
     notify_stream_state,
 )
-from flask_allmine_liveactivity.installation import installed_on
+from flask_allmine_liveactivity.app.installation import installed_on
 from flask_allmine_liveactivity.testing import Outbox, capture_pushes
 
 from .host import ENDED_STREAM, OTHER_STREAM, PATH, STREAM, create_app
@@ -144,14 +145,37 @@ def test_a_storage_and_a_backend_of_the_hosts_are_not_used() -> None:
         outbox.register(STREAM)
         cancel(app)
     assert len(outbox) == 1
-    assert (push.sent, storage.sessions(), storage.event(STREAM)) == ([], [], None)
+    assert (push.sent, storage.sessions.page(), storage.streams.read(STREAM)) == ([], [], None)
 
 
-def test_nothing_that_is_configured_is_opened(app: Flask, client: FlaskClient, login: Any) -> None:
+OPENED: list[object] = []
+
+
+def open_storage(*_: object) -> MemoryStorage:
+    OPENED.append(storage := MemoryStorage())
+    return storage
+
+
+def open_push(*_: object) -> MemoryPush:
+    OPENED.append(push := MemoryPush())
+    return push
+
+
+def test_nothing_that_is_configured_is_opened() -> None:
+    app = create_app(
+        LIVE_ACTIVITY_STORAGE_URI=f"{__name__}:open_storage",
+        LIVE_ACTIVITY_PUSH=f"{__name__}:open_push",
+        LIVE_ACTIVITY_DELIVERY="inline",
+    )
+    with app.app_context():
+        headers = {"Authorization": f"Bearer {create_access_token('ada')}"}
+    client = app.test_client()
     with capture_pushes(app):
-        client.post(PATH, json=BODY, headers=login())
+        assert client.post(PATH, json=BODY, headers=headers).status_code == 200
         client.post(f"/streams/{STREAM}/cancel")
-    assert installed_on(app)._parts == {}
+    assert not OPENED
+    client.post(f"/streams/{STREAM}/cancel")
+    assert len(OPENED) == 2
 
 
 def test_no_thread_is_started(app: Flask, client: FlaskClient) -> None:

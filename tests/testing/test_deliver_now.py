@@ -16,7 +16,7 @@ from flask_allmine_liveactivity import (
     MemoryStorage,
     notify_stream_state,
 )
-from flask_allmine_liveactivity.installation import installed_on
+from flask_allmine_liveactivity.app.installation import installed_on
 from flask_allmine_liveactivity.testing import Delivered, Outbox, deliver_now
 
 from .host import OTHER_STREAM, STREAM

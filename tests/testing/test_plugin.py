@@ -125,13 +125,13 @@ def test_what_the_hosts_own_app_fixture_lacks_is_said_by_pytest(host: pytest.Pyt
 
 
 def test_a_local_apns_is_started_for_the_test(host: pytest.Pytester) -> None:
-    pytest.importorskip("hypercorn", reason='pip install "flask-allmine-liveactivity[simulator]"')
+    pytest.importorskip("h2", reason='pip install "flask-allmine-liveactivity[simulator]"')
     host.makepyfile(
         """
         import pytest
         from host import STREAM, create_app
         from flask_allmine_liveactivity import notify_stream_state
-        from flask_allmine_liveactivity.installation import installed_on
+        from flask_allmine_liveactivity.app.installation import installed_on
 
         @pytest.fixture
         def app(local_apns):
@@ -157,13 +157,13 @@ def test_a_local_apns_is_started_for_the_test(host: pytest.Pytester) -> None:
 
 
 def test_phones_are_behind_that_very_apns(host: pytest.Pytester) -> None:
-    pytest.importorskip("hypercorn", reason='pip install "flask-allmine-liveactivity[simulator]"')
+    pytest.importorskip("h2", reason='pip install "flask-allmine-liveactivity[simulator]"')
     host.makepyfile(
         """
         import pytest
         from flask import Flask
         from flask_jwt_extended import JWTManager, create_access_token
-        from flask_allmine_liveactivity.installation import installed_on
+        from flask_allmine_liveactivity.app.installation import installed_on
         from flask_allmine_liveactivity.simulator.phones import WsgiBackend
         from host import STREAM, create_app
         from flask_allmine_liveactivity import notify_stream_state
@@ -199,8 +199,8 @@ def test_phones_are_behind_that_very_apns(host: pytest.Pytester) -> None:
 
 
 @pytest.mark.parametrize("fixture", ["local_apns", "live_activity_phones"])
-def test_without_hypercorn_it_says_what_to_install(host: pytest.Pytester, fixture: str) -> None:
-    host.makeconftest("import sys; sys.modules['hypercorn'] = None")
+def test_without_h2_it_says_what_to_install(host: pytest.Pytester, fixture: str) -> None:
+    host.makeconftest("import sys; sys.modules['h2'] = None")
     host.makepyfile(f"def test_one({fixture}): pass")
     result = run(host)
     result.assert_outcomes(errors=1)

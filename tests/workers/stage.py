@@ -17,11 +17,11 @@ from typing import Any
 from flask import Flask
 
 from flask_allmine_liveactivity import DeliveryReport, notify_stream_state
-from flask_allmine_liveactivity.announcement import announcement_of_end
-from flask_allmine_liveactivity.installation import installed_on
+from flask_allmine_liveactivity.app.installation import installed_on
 from flask_allmine_liveactivity.model import Session, SessionStatus, StreamState
-from flask_allmine_liveactivity.registration import Answer, Claimant, register
+from flask_allmine_liveactivity.phones.registration import Answer, Claimant, register
 from flask_allmine_liveactivity.simulator import LocalApns
+from flask_allmine_liveactivity.streams.announcement import announcement_of_end
 
 from .host import make_host
 
@@ -88,6 +88,14 @@ class Stage:
             assert until(lambda: f"{name}@" in self.output and " ready." in self.output, 60), (
                 self.output
             )
+            yield process
+
+    @contextmanager
+    def beat(self) -> Iterator[subprocess.Popen[bytes]]:
+        """A Celery beat in a process of its own."""
+        schedule = str(self.folder / uuid.uuid4().hex)
+        arguments = ("-m", "celery", "-A", "workers.host", "beat", "--schedule", schedule)
+        with self.process(*arguments) as process:
             yield process
 
     @contextmanager
@@ -172,14 +180,14 @@ def announce_silently(app: Flask, stream: str = STREAM) -> None:
         alert=None,
         dismiss_after=0.0,
     )
-    installed_on(app).storage.announce(announcement, now)
+    installed_on(app).storage.streams.announce(announcement, now)
 
 
 # --- what became of it ----------------------------------------------------------------------------
 
 
 def sessions(app: Flask) -> list[Session]:
-    return installed_on(app).storage.sessions(limit=100_000)
+    return installed_on(app).storage.sessions.page(limit=100_000)
 
 
 def all_told(app: Flask) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 import weakref
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +14,12 @@ from flask import Flask
 from flask_jwt_extended import JWTManager
 
 from flask_allmine_liveactivity import ConfigurationError, LiveActivity
+from flask_allmine_liveactivity.app.installation import installed_on
 from flask_allmine_liveactivity.cli import live_activity_commands
-from flask_allmine_liveactivity.delivery import Delivery
+from flask_allmine_liveactivity.delivery.runner import Delivery
 from flask_allmine_liveactivity.dispatch import celery as dispatching
 from flask_allmine_liveactivity.dispatch.celery import DELIVER, SWEEP
 from flask_allmine_liveactivity.errors import StorageUnavailable
-from flask_allmine_liveactivity.installation import installed_on
 
 from .host import make_host
 from .stage import STREAM, Stage, all_told, notify, register_phones
@@ -115,7 +116,7 @@ def test_a_broker_that_takes_no_message_does_not_fail_the_task(
 def test_the_sweep_deletes_what_is_long_over(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     app = stage.host()
     register_phones(app, 3)
-    monkeypatch.setattr("flask_allmine_liveactivity.delivery.KEEP_RECORD", -48 * 3600.0)
+    monkeypatch.setattr("flask_allmine_liveactivity.delivery.runner.KEEP_RECORD", -48 * 3600.0)
     notify(app)
     installed_on(app).close()
     run_task(app, SWEEP)
@@ -183,13 +184,44 @@ def test_check_finds_the_workers(stage: Stage) -> None:
     with stage.worker():
         done = app.test_cli_runner().invoke(live_activity_commands, check)
     assert done.exit_code == 0, done.output
-    assert "1 Celery worker(s) know 'live_activity.deliver'" in done.output
+    assert "1 Celery worker(s) know 'flask_allmine_liveactivity.deliver'" in done.output
 
 
 def test_check_misses_the_workers(stage: Stage) -> None:
     done = stage.host().test_cli_runner().invoke(live_activity_commands, ["check"])
     assert done.exit_code == 1
     assert "no Celery worker knows the task" in done.output
+
+
+def test_check_does_not_know_workers_without_remote_control(stage: Stage) -> None:
+    app = stage.host(CELERY={**stage.broker, "worker_enable_remote_control": False})
+    done = app.test_cli_runner().invoke(live_activity_commands, ["check"])
+    assert done.exit_code == 0, done.output
+    assert "ok    delivery: the Celery broker answers" in done.output
+    assert "is not known, for remote control is off" in done.output
+
+
+def test_check_does_not_know_the_workers_of_a_broker_without_remote_control(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """Such as Amazon SQS; here one in a database."""
+    app = stage.host(CELERY={"broker_url": f"sqla+sqlite:///{tmp_path}/broker.db"})
+    done = app.test_cli_runner().invoke(live_activity_commands, ["check"])
+    assert done.exit_code == 0, done.output
+    assert "is not known, for this broker has no remote control" in done.output
+
+
+def test_check_does_not_know_workers_that_may_not_be_asked(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError("ACCESS_REFUSED - to exchange 'celery.pidbox'")
+
+    app = stage.host()
+    monkeypatch.setattr(app.extensions["celery"].control, "inspect", refuse)
+    done = app.test_cli_runner().invoke(live_activity_commands, ["check"])
+    assert done.exit_code == 0, done.output
+    assert "is not known, for workers cannot be asked (PermissionError)" in done.output
 
 
 def test_check_misses_the_broker(stage: Stage) -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from flask_allmine_liveactivity.installation import installed_on
+from flask_allmine_liveactivity.app.installation import installed_on
 
 from .stage import (
     STREAM,
@@ -69,11 +69,7 @@ def test_a_beat_of_its_own_sweeps(stage: Stage) -> None:
     app = stage.host()
     register_phones(app, 3)
     announce_silently(app)
-    schedule = str(stage.folder / "schedule")
-    with (
-        stage.worker(),
-        stage.process("-m", "celery", "-A", "workers.host", "beat", "--schedule", schedule),
-    ):
+    with stage.worker(), stage.beat():
         assert until(lambda: all_told(app)), stage.output
 
 
@@ -86,7 +82,7 @@ def test_a_queue_of_its_own(stage_on_each_broker: Stage) -> None:
     with stage.worker("--beat"):  # takes the host's queue only, and beat sweeps into the other
         notify(app)
         installed_on(app).close()
-        assert until(lambda: "live_activity.sweep" in stage.output), stage.output
+        assert until(lambda: "flask_allmine_liveactivity.sweep" in stage.output), stage.output
         assert not stage.apns.received
         with stage.worker("--queues", own):
             assert until(lambda: all_told(app)), stage.output
@@ -94,7 +90,7 @@ def test_a_queue_of_its_own(stage_on_each_broker: Stage) -> None:
 
 
 def test_a_hosts_own_routes_are_taken(stage: Stage) -> None:
-    stage.broker["task_routes"] = {"live_activity.*": {"queue": "pushes"}}
+    stage.broker["task_routes"] = {"flask_allmine_liveactivity.*": {"queue": "pushes"}}
     app = stage.host()
     register_phones(app, 3)
     with stage.worker("--queues", "pushes"):

@@ -11,12 +11,27 @@ struct LiveActivitySession: Encodable {
 struct Failure: Decodable, Error {
     let statusCode: Int
     let errors: [String]
+
+    /// The activity is kept, and its end push is on its way: a success, as far as the app goes.
+    var isStreamEnded: Bool {
+        statusCode == 409
+            && errors.dropFirst().first
+                == "The stream has ended: this activity is kept, and will be ended."
+    }
+
+    /// Whether the same call may be answered otherwise later. 0: there was no answer of ours.
+    var isPassing: Bool { statusCode == 0 || statusCode == 429 || statusCode >= 500 }
 }
+
+/// Gives the user's access token; where it is told so, a fresh one, that was asked for just now.
+typealias AccessToken = @Sendable (_ fresh: Bool) async throws -> String
 
 /// Registers each push token that iOS gives for an activity, the first one and those that follow.
 func register<Attributes: ActivityAttributes>(
-    _ activity: Activity<Attributes>, of streamId: String, on deviceId: String, accessToken: String
+    _ activity: Activity<Attributes>, of streamId: String, on deviceId: String,
+    accessToken: @escaping AccessToken
 ) async {
+    var registering: Task<Void, Never>?
     for await token in activity.pushTokenUpdates {
         let session = LiveActivitySession(
             streamId: streamId,
@@ -24,14 +39,30 @@ func register<Attributes: ActivityAttributes>(
             liveActivityToken: token.map { String(format: "%02x", $0) }.joined(),
             activityId: activity.id
         )
-        // A failure must not end the loop: another token may follow.
-        for attempt in 1...5 {
-            do {
-                try await register(session, accessToken: accessToken)
-                break
-            } catch {
-                try? await Task.sleep(for: .seconds(attempt * attempt))
-            }
+        // A newer token waits for no older one, and is overtaken by none.
+        registering?.cancel()
+        await registering?.value
+        registering = Task { await keepRegistering(session, accessToken: accessToken) }
+    }
+    await registering?.value
+}
+
+/// Tries until it is registered, refused for good, or the task is cancelled: a token has followed.
+func keepRegistering(_ session: LiveActivitySession, accessToken: AccessToken) async {
+    var attempt = 0
+    var fresh = false
+    while attempt < 8 && !Task.isCancelled {
+        do {
+            try await register(session, accessToken: try await accessToken(fresh))
+            return
+        } catch let failure as Failure where failure.statusCode == 401 && !fresh {
+            fresh = true  // The access token has expired: at once again, with a fresh one.
+        } catch let failure as Failure where !failure.isPassing {
+            return  // 400, 401 again, 403, 404, or another 409: the same call has the same answer.
+        } catch {
+            attempt += 1
+            fresh = false
+            try? await Task.sleep(for: .seconds(attempt * attempt))
         }
     }
 }
@@ -46,11 +77,8 @@ func register(_ session: LiveActivitySession, accessToken: String) async throws 
 
     let (data, response) = try await URLSession.shared.data(for: request)
     let status = (response as? HTTPURLResponse)?.statusCode ?? 0
-    switch status {
-    case 200: return
-    case 409: return  // The stream is over: the end push is on its way.
-    default:
-        let failure = try? JSONDecoder().decode(Failure.self, from: data)
-        throw failure ?? Failure(statusCode: status, errors: [])
-    }
+    if status == 200 { return }
+    let failure = try? JSONDecoder().decode(Failure.self, from: data)
+    if let failure, failure.isStreamEnded { return }
+    throw failure ?? Failure(statusCode: status, errors: [])
 }

@@ -1,6 +1,10 @@
-import type { Failure, LiveActivitySession } from "./live-activity";
+import type { Conflict, Failure, LiveActivitySession } from "./live-activity";
 
 const url = "https://api.example.com/api/v1/notifications/live-activity-sessions";
+
+// The activity is kept, and its end push is on its way: there is nothing to repeat.
+const streamHasEnded: Conflict["errors"][1] =
+  "The stream has ended: this activity is kept, and will be ended.";
 
 export async function register(session: LiveActivitySession, accessToken: string): Promise<void> {
   const response = await fetch(url, {
@@ -8,8 +12,8 @@ export async function register(session: LiveActivitySession, accessToken: string
     headers: { Authorization: `Bearer ${accessToken}`, "Content-Type": "application/json" },
     body: JSON.stringify(session),
   });
-  // 409: the stream is over, and the end push is on its way.
-  if (response.ok || response.status === 409) return;
+  if (response.ok) return;
   const failure = (await response.json()) as Failure;
+  if (response.status === 409 && failure.errors[1] === streamHasEnded) return;
   throw new Error(failure.errors.join(" "));
 }

@@ -1,8 +1,14 @@
 // The playground: Swagger UI, which asks again before it sends to production.
 
+const dark = matchMedia("(prefers-color-scheme: dark)");
 const playground = document.getElementById("playground");
 const dialog = document.getElementById("confirm");
 const production = JSON.parse(playground.dataset.production).map(absolute);
+
+/** The renderer knows a class, and not the system's setting. */
+function wearColours() {
+  document.documentElement.classList.toggle("dark-mode", dark.matches);
+}
 
 function absolute(url) {
   return new URL(url, location.href).href;
@@ -37,6 +43,9 @@ function watchTheServer() {
   const select = playground.querySelector(".servers select");
   document.getElementById("selected").hidden = !(select && isProduction(select.value));
 }
+
+wearColours();
+dark.addEventListener("change", wearColours);
 
 const description = await (await fetch(playground.dataset.document)).json();
 // The first one is selected: that is not to be production where there is another.

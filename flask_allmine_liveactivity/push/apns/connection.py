@@ -6,16 +6,23 @@ here is to keep the right number of requests in flight and to read the answers.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 
 import pycurl
 
 from flask_allmine_liveactivity.model import Push, PushResult, Verdict
-from flask_allmine_liveactivity.push.apns.answers import read_refusal, verdict_of
+from flask_allmine_liveactivity.push.answers import read_refusal, verdict_of
+from flask_allmine_liveactivity.push.apns.curl_errors import CUT, HTTP2_STREAM, UNTRUSTED, meaning
+from flask_allmine_liveactivity.push.apns.endpoint import Endpoint
+from flask_allmine_liveactivity.push.apns.multi import Multi
 from flask_allmine_liveactivity.push.apns.provider_token import ProviderToken
+from flask_allmine_liveactivity.push.apns.proxy import failure_at_proxy, use_proxy
+from flask_allmine_liveactivity.push.apns.seat import Seat
+from flask_allmine_liveactivity.push.source import later_of
 
 # Apple allows 500 to 1,500 streams once a connection is authenticated.
 MAX_IN_FLIGHT = 1000
@@ -33,11 +40,15 @@ AT_A_TIME = 64
 FILL_FOR = 0.05
 # How long answers are waited for before more pushes are asked for, in seconds.
 ASK_AGAIN = 0.5
-# Seconds to connect, and to have an answer.
+# Seconds to connect, and to have an answer. Where nothing is answered all wait for it, since Apple
+# allows a new connection one stream until it has answered on it.
 CONNECT_TIMEOUT = 10
-ANSWER_TIMEOUT = 30
+ANSWER_TIMEOUT = 15
 # An answer that took longer, in seconds, says that too much waits in line.
 SLOW_ANSWER = 5.0
+# Who has waited longer than ``SLOW_ANSWER`` takes no place from the others, for so many of them:
+# a few that are never answered must not keep a connection with little room to themselves.
+PASSED_OVER = 8
 # So many streams that are reset one after the other, and none answered, tell of Apple and not of
 # the pushes on them.
 FEW_RESETS = 3
@@ -45,74 +56,22 @@ FEW_RESETS = 3
 IDLE_LIMIT = 3600
 # Who answers so stands between Apple and us.
 NOT_HTTP2 = "answered in HTTP/1, and Apple speaks HTTP/2 only"
-# Larger answers are not Apple's.
-MAX_ANSWER = 64 * 1024
-
-_UNTRUSTED = frozenset(
-    getattr(pycurl, name)
-    for name in (
-        "E_PEER_FAILED_VERIFICATION",
-        "E_SSL_CACERT_BADFILE",
-        "E_SSL_CERTPROBLEM",
-        "E_SSL_ISSUER_ERROR",
-        "E_SSL_ENGINE_INITFAILED",
-    )
-    if hasattr(pycurl, name)
-)
-
-# How a push ends whose connection had been cut, often while it was idle and nobody looked.
-_CUT = frozenset((pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR, pycurl.E_GOT_NOTHING, pycurl.E_HTTP2))
-
-# CURLE_HTTP2_STREAM, for which pycurl has no name: one stream was reset.
-_HTTP2_STREAM = 92
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where pushes go, and as what."""
-
-    url: str
-    """Without a path: ``https://api.push.apple.com``."""
-    topic: str
-    ca: str | None = None
-    """A file of certificates to trust instead of the system's."""
-
-
-class _Seat:
-    """A place in flight: a libcurl handle, kept from one push to the next, and what is on it."""
-
-    __slots__ = ("body", "handle", "payload", "provider_token", "push", "started_at", "tries")
-
-    def __init__(self, handle: pycurl.Curl, push: Push) -> None:
-        self.handle = handle
-        self.push = push
-        self.payload = b""
-        self.provider_token = ""
-        self.tries = 1
-        self.started_at = 0.0
-        self.body = bytearray()
-        handle.setopt(pycurl.WRITEFUNCTION, self._receive)
-
-    def _receive(self, chunk: bytes) -> int:
-        if len(self.body) + len(chunk) > MAX_ANSWER:
-            return 0  # libcurl takes fewer bytes than it gave as the order to stop
-        self.body += chunk
-        return len(chunk)
 
 
 class Connection:
-    """A ``CurlMulti`` that opens one connection and keeps it. Used by one thread at a time."""
+    """Opens one connection and keeps it. Used by one thread at a time."""
 
     def __init__(self, endpoint: Endpoint, provider_token: ProviderToken) -> None:
         self._endpoint = endpoint
         self._provider_token = provider_token
-        self._multi = _multi()
-        self._free: list[_Seat] = []
-        self._flights: dict[pycurl.Curl, _Seat] = {}
+        self._multi = Multi(MAX_IN_FLIGHT)
+        self._free: list[Seat] = []
+        self._flights: dict[pycurl.Curl, Seat] = {}
         self._again: deque[tuple[Push, int]] = deque()
         self._bearer = ""
         self._headers: list[str] = []
         self._fresh_connection_wanted = False
+        self._silent = False
         # On this connection; 0: nothing yet.
         self._answered_at = 0.0
         self._resets = 0
@@ -126,7 +85,7 @@ class Connection:
     def send(self, pushes: Iterable[Push]) -> Iterator[PushResult]:
         """Send `pushes` and yield their results as they come; see ``PushBackend.send``."""
         source = iter(pushes)
-        finished: deque[tuple[_Seat, int | None]] = deque()
+        finished: deque[tuple[Seat, int | None]] = deque()
         self._fresh_connection_wanted = self._fresh_connection_wanted or self._in_doubt
         try:
             while True:
@@ -135,7 +94,8 @@ class Connection:
                 self._authorize()
                 filling_until = time.monotonic() + FILL_FOR
                 hurried = False
-                while len(self._flights) < self._room and not self._fresh_connection_wanted:
+                room = min(MAX_IN_FLIGHT, self._room + self._passed_over())
+                while len(self._flights) < room and not self._fresh_connection_wanted:
                     hurried = bool(self._flights) and time.monotonic() > filling_until
                     if hurried:
                         break
@@ -144,20 +104,22 @@ class Connection:
                         continue
                     push = next(source, None)
                     if push is None:
+                        source = later_of(pushes)
                         break
                     self._start(push, 1)
                 if not self._flights:
                     return
-                self._multi.perform()
+                self._multi.work(0.0 if finished or hurried else ASK_AGAIN)
                 finished.extend(self._finished())
-                if not finished:
-                    self._multi.select(0.0 if hurried else ASK_AGAIN)
                 for _ in range(min(len(finished), AT_A_TIME)):
                     seat, error = finished.popleft()
                     result = self._result(seat, error)
                     self._land(seat)
                     if result is not None:
                         yield result
+                        yield from self._as_unreachable_as(result)
+                if self._silent and not finished:
+                    self._leave_behind()
         finally:
             self._abandon()
 
@@ -183,7 +145,7 @@ class Connection:
             ]
 
     def _start(self, push: Push, tries: int) -> None:
-        seat = self._free.pop() if self._free else _Seat(self._handle(), push)
+        seat = self._free.pop() if self._free else Seat(self._handle(), push)
         seat.push, seat.tries, seat.provider_token = push, tries, self._bearer
         seat.started_at = time.monotonic()
         handle = seat.handle
@@ -203,8 +165,19 @@ class Connection:
         self._multi.add_handle(handle)
         self._flights[handle] = seat
 
-    def _finished(self) -> list[tuple[_Seat, int | None]]:
-        finished: list[tuple[_Seat, int | None]] = []
+    def _passed_over(self) -> int:
+        """How many of those in flight take no place from others; they stand first.
+
+        None where nothing has been answered yet: Apple then allows no more than one.
+        """
+        if not self._answered_at:
+            return 0
+        before = time.monotonic() - SLOW_ANSWER
+        longest = itertools.islice(self._flights.values(), PASSED_OVER)
+        return sum(1 for _ in itertools.takewhile(lambda seat: seat.started_at < before, longest))
+
+    def _finished(self) -> list[tuple[Seat, int | None]]:
+        finished: list[tuple[Seat, int | None]] = []
         more = 1
         while more:
             more, good, bad = self._multi.info_read()
@@ -219,11 +192,26 @@ class Connection:
             finished += [(self._flights[handle], code) for handle, code, _ in bad]
         return finished
 
-    def _land(self, seat: _Seat) -> None:
+    def _land(self, seat: Seat) -> None:
         self._multi.remove_handle(seat.handle)
         del self._flights[seat.handle]
         seat.body.clear()
         self._free.append(seat)
+
+    def _leave_behind(self) -> None:
+        """Send what is in flight again, on another connection: nothing comes on this one any more,
+        and each would wait for that to be seen."""
+        self._silent = False
+        for seat in [seat for seat in self._flights.values() if seat.tries == 1]:
+            self._again.append((seat.push, 2))
+            self._land(seat)
+
+    def _as_unreachable_as(self, result: PushResult) -> Iterator[PushResult]:
+        """Those that were to go again, where a new connection brings no answer either: one after
+        the other would find that out by itself."""
+        if result.verdict is Verdict.UNREACHABLE and not self._answered_at:
+            while self._again:
+                yield replace(result, push=self._again.popleft()[0])
 
     def _abandon(self) -> None:
         for seat in list(self._flights.values()):
@@ -232,14 +220,18 @@ class Connection:
 
     # --- answers -----------------------------------------------------------------------------
 
-    def _result(self, seat: _Seat, error: int | None) -> PushResult | None:
+    def _result(self, seat: Seat, error: int | None) -> PushResult | None:
         """What became of a push; ``None``: it is sent again."""
         self._in_doubt = error is not None
         if error is not None:
-            reason = f"libcurl {error}: {_meaning(error)}"
-            if error == _HTTP2_STREAM and seat.handle.getinfo(pycurl.NUM_CONNECTS):
+            reason = f"libcurl {error}: {meaning(error)}"
+            at_proxy = failure_at_proxy(seat.handle, error, reason)
+            if at_proxy is not None:
+                self._room = 1
+                return PushResult(seat.push, at_proxy.verdict, reason=at_proxy.reason)
+            if error == HTTP2_STREAM and seat.handle.getinfo(pycurl.NUM_CONNECTS):
                 self._answered_at = 0.0  # it was another connection that was answered
-            if error == _HTTP2_STREAM and seat.tries == 1 and self._answered_at:
+            if error == HTTP2_STREAM and seat.tries == 1 and self._answered_at:
                 # Apple allows fewer streams now and then, and resets what is too much.
                 self._again.append((seat.push, 2))
                 return None
@@ -248,12 +240,12 @@ class Connection:
             self._room = max(1, self._room // 2)
             if error == pycurl.E_OPERATION_TIMEDOUT:
                 # It may be half open, and libcurl would use it again and again.
-                self._fresh_connection_wanted = True
+                self._fresh_connection_wanted = self._silent = True
             reused = not seat.handle.getinfo(pycurl.NUM_CONNECTS)
-            if seat.tries == 1 and reused and error in _CUT:
+            if seat.tries == 1 and reused and error in CUT:
                 self._again.append((seat.push, 2))
                 return None
-            verdict = Verdict.MISCONFIGURED if error in _UNTRUSTED else Verdict.UNREACHABLE
+            verdict = Verdict.MISCONFIGURED if error in UNTRUSTED else Verdict.UNREACHABLE
             return PushResult(seat.push, verdict, reason=reason)
         if seat.handle.getinfo(pycurl.INFO_HTTP_VERSION) != pycurl.CURL_HTTP_VERSION_2_0:
             # A proxy on the way that opens TLS: its 200 is not Apple's, and tells no phone.
@@ -276,17 +268,17 @@ class Connection:
             gone_since=since,
         )
 
-    def _is_of_this_push(self, seat: _Seat, error: int) -> bool:
+    def _is_of_this_push(self, seat: Seat, error: int) -> bool:
         """Whether the others on the connection are answered: then it tells nothing of Apple, and
         is no reason to let the others wait."""
         if error == pycurl.E_OPERATION_TIMEDOUT:
             # Earlier than that, it has waited for a connection and was not sent.
             sent = time.monotonic() - seat.started_at >= ANSWER_TIMEOUT
             return sent and self._answered_at - seat.started_at > ANSWER_TIMEOUT / 2
-        self._resets += error == _HTTP2_STREAM
-        return error == _HTTP2_STREAM and self._resets <= FEW_RESETS and self._answered_at > 0
+        self._resets += error == HTTP2_STREAM
+        return error == HTTP2_STREAM and self._resets <= FEW_RESETS and self._answered_at > 0
 
-    def _may_go_again(self, seat: _Seat, reason: str | None) -> bool:
+    def _may_go_again(self, seat: Seat, reason: str | None) -> bool:
         if reason == "ExpiredProviderToken":
             return self._provider_token.after_expiry(seat.provider_token) is not None
         if reason in ("UnrelatedKeyIdInToken", "IdleTimeout"):
@@ -310,8 +302,8 @@ class Connection:
 
     def _reconnect(self) -> None:
         self._multi.close()
-        self._multi = _multi()
-        self._fresh_connection_wanted = self._in_doubt = False
+        self._multi = Multi(MAX_IN_FLIGHT)
+        self._fresh_connection_wanted = self._in_doubt = self._silent = False
         self._answered_at, self._resets = 0.0, 0
         self._room = 1
 
@@ -331,26 +323,6 @@ class Connection:
         handle.setopt(pycurl.DNS_CACHE_TIMEOUT, 0)
         if self._endpoint.ca is not None:
             handle.setopt(pycurl.CAINFO, self._endpoint.ca)
+        if self._endpoint.proxy is not None:
+            use_proxy(handle, self._endpoint.proxy, self._endpoint.ca)
         return handle
-
-
-def _multi() -> pycurl.CurlMulti:
-    multi = pycurl.CurlMulti()
-    multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
-    multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, 1)
-    multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, MAX_IN_FLIGHT)
-    return multi
-
-
-def _meaning(error: int) -> str:
-    """libcurl's own text may quote the URL, and with it the token: only the code's name."""
-    if error == _HTTP2_STREAM:
-        return "http2 stream"
-    names = [
-        name
-        for name in dir(pycurl)
-        # Codes of another kind, and earlier names of codes that are used for other things now.
-        if name.startswith("E_") and not name.startswith(("E_MULTI_", "E_FTP_"))
-        if getattr(pycurl, name) == error
-    ]
-    return names[0].removeprefix("E_").lower().replace("_", " ") if names else "failed"

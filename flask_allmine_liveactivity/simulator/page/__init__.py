@@ -4,7 +4,8 @@ The only part of the simulator that knows Flask.
 """
 
 from flask_allmine_liveactivity.simulator.page.console import DirectConsole, HttpConsole
+from flask_allmine_liveactivity.simulator.page.outlook import Outlook, Outlooks
 from flask_allmine_liveactivity.simulator.page.simulator import URL_PREFIX, Simulator
 from flask_allmine_liveactivity.simulator.page.user import User
 
-__all__ = ["URL_PREFIX", "DirectConsole", "HttpConsole", "Simulator", "User"]
+__all__ = ["URL_PREFIX", "DirectConsole", "HttpConsole", "Outlook", "Outlooks", "Simulator", "User"]

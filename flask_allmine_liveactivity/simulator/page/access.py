@@ -3,11 +3,13 @@
 The page has no log-in, and drives phones and Apple. So that a web page elsewhere cannot drive them
 through a developer's browser, what it sends is refused three times over: by the name it has used
 for this machine (DNS rebinding), by the origin it comes from, and by a content type that no form
-can send.
+can send. A reverse proxy on this machine would publish the page to all who reach the proxy: what
+one has passed on is refused, whatever name it carries.
 """
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -16,6 +18,8 @@ from flask import Request
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # Fetch Metadata (W3C): "none" is a person who has typed the address.
 _OWN_SITES = ("same-origin", "none")
+# What a proxy adds (RFC 7239, RFC 9110 7.6.3, and the usage before them), as WSGI spells it.
+_PROXIED = re.compile(r"HTTP_(X_FORWARDED.*|FORWARDED.*|VIA|X_REAL_IP)")
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -33,6 +37,11 @@ CONTENT_SECURITY_POLICY = "; ".join(
 
 def refusal(request: Request) -> tuple[int, str] | None:
     """A status and a sentence, or ``None`` where the request may pass."""
+    if any(map(_PROXIED.fullmatch, request.environ)):
+        return 403, (
+            "The simulator is for this machine only, and this request has come through a proxy: "
+            "ask the app itself, at its own port."
+        )
     if not _is_this_machine(request):
         return 403, (
             "The simulator is for this machine only: open it as http://localhost or "

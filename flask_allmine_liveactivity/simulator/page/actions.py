@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 from flask import abort
 
 from flask_allmine_liveactivity.simulator.page.answers import CHOICES
-from flask_allmine_liveactivity.simulator.page.body import flag, given, mapping, text
+from flask_allmine_liveactivity.simulator.page.body import (
+    LONGEST_TOKEN,
+    flag,
+    given,
+    mapping,
+    text,
+)
 from flask_allmine_liveactivity.simulator.page.user import User
 from flask_allmine_liveactivity.simulator.phones import LogInFailed
 
@@ -63,8 +69,16 @@ def _install_app(simulator: Simulator, phone: Phone) -> None:
 
 
 def _log_in(simulator: Simulator, phone: Phone) -> None:
+    said = given()
+    if "accessToken" in said:
+        user = User("", access_token=text("accessToken", longest=LONGEST_TOKEN))
+    else:
+        password = said.get("password", "")
+        if not isinstance(password, str):
+            abort(400, "password must be a string.")
+        user = User(text("username"), password)
     try:
-        simulator.log_in(phone, User(text("username"), str(given().get("password", ""))))
+        simulator.log_in(phone, user)
     except (LogInFailed, OSError) as error:
         abort(409, str(error))
 

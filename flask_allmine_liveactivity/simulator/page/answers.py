@@ -17,7 +17,7 @@ class Choice:
 
     label: str
     then: str
-    """What a right server does, in a sentence."""
+    """What Apple means by it, in a sentence."""
     answer: Callable[[], Answer | None]
 
 
@@ -29,37 +29,37 @@ CHOICES = {
     ),
     "unavailable": Choice(
         "503 ServiceUnavailable",
-        "Retry-After says 5 seconds: the host comes back then.",
+        "Retry-After asks for 5 seconds of patience.",
         lambda: Answer.unavailable(5),
     ),
     "too-many-requests": Choice(
         "429 TooManyRequests",
-        "The host backs off for this token, longer each time.",
+        "Too many pushes to this token: later, and less often.",
         Answer.too_many_requests,
     ),
     "internal-server-error": Choice(
         "500 InternalServerError",
-        "The host tries again later.",
+        "Something is wrong at Apple: later.",
         Answer.internal_server_error,
     ),
     "reset": Choice(
         "No answer: stream reset",
-        "Nobody knows whether it was taken: the host sends it again.",
+        "The sender cannot know whether the push was taken.",
         Answer.reset,
     ),
     "gone": Choice(
         "410 Unregistered",
-        "The token is dead: the host gives it up, unless it was registered since.",
+        "The token is dead: nothing more may be sent to it until the app registers again.",
         lambda: Answer.gone(time.time()),
     ),
     "bad-device-token": Choice(
         "400 BadDeviceToken",
-        "Perhaps the wrong environment: the host waits long before it asks again.",
+        "No token of this environment: sandbox and production are mixed up, or it is junk.",
         Answer.bad_device_token,
     ),
     "invalid-provider-token": Choice(
         "403 InvalidProviderToken",
-        "The same for every token: the host holds the stream, loses nothing, and says it loudly.",
+        "The key, its id or the team is wrong: the same for every token.",
         Answer.invalid_provider_token,
     ),
 }

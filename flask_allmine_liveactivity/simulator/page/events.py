@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 HEARTBEAT = 15.0
 # Milliseconds after which a browser that has lost the connection tries again.
 RECONNECT = 1000
+# Seconds. What the host has to do yet it does without a word to the page, which looks again.
+LOOK_AGAIN = 1.0
 
 
 def events(simulator: Simulator) -> Iterator[str]:
@@ -31,8 +33,10 @@ def events(simulator: Simulator) -> Iterator[str]:
     yield f"retry: {RECONNECT}\n\n"
     yield message("everything", {**at_now(state), "pushes": pushes})
     last_push = pushes[-1]["id"] if pushes else 0
-    while not feed.closed:
-        version = feed.wait(version, _until_something_ends(state))
+    while True:
+        version = feed.wait(version, next_look(state))
+        if feed.closed:
+            return  # the host may be gone already, and is not to be asked
         simulator.phones.tick()
         told = False
         for push in feed.pushes_after(last_push):
@@ -55,8 +59,9 @@ def message(event: str, data: dict[str, Any]) -> str:
     return f"event: {event}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n"
 
 
-def _until_something_ends(state: dict[str, Any]) -> float:
-    """Seconds until an activity goes stale or leaves a lock screen by the clock alone."""
+def next_look(state: dict[str, Any]) -> float:
+    """Seconds until an activity goes stale or leaves a lock screen by the clock alone, or until the
+    host may have done what it has to do."""
     now = time.time()
     waits: list[float] = [
         date - now
@@ -66,4 +71,7 @@ def _until_something_ends(state: dict[str, Any]) -> float:
         if date is not None and date > now
     ]
     # A little later than the moment itself, so that it has passed.
-    return min([HEARTBEAT, *(wait + 0.05 for wait in waits)])
+    soonest = min([HEARTBEAT, *(wait + 0.05 for wait in waits)])
+    outlooks: dict[str, dict[str, Any]] = state["outlooks"] or {}
+    at_work = any(each["fate"] in ("waits", "held") for each in outlooks.values())
+    return min(soonest, LOOK_AGAIN) if at_work else soonest

@@ -13,9 +13,15 @@ from flask_allmine_liveactivity.simulator.apns import LocalApns
 from flask_allmine_liveactivity.simulator.page.answers import AS_USUAL, CHOICES
 from flask_allmine_liveactivity.simulator.page.console import Console
 from flask_allmine_liveactivity.simulator.page.feed import Feed
+from flask_allmine_liveactivity.simulator.page.outlook import Outlook, Outlooks
 from flask_allmine_liveactivity.simulator.page.routes import make_blueprint
 from flask_allmine_liveactivity.simulator.page.user import User
-from flask_allmine_liveactivity.simulator.page.view import Owners, phone_view, push_view
+from flask_allmine_liveactivity.simulator.page.view import (
+    Owners,
+    outlook_view,
+    phone_view,
+    push_view,
+)
 from flask_allmine_liveactivity.simulator.phones import (
     Backend,
     ContentState,
@@ -27,7 +33,7 @@ from flask_allmine_liveactivity.simulator.received import Received
 
 URL_PREFIX = "/live-activity-simulator"
 
-MODELS = ("iPhone 17 Pro", "iPhone 16", "iPhone 15 Pro Max")
+MODELS = ("iPhone 17", "iPhone 17 Pro", "iPhone Air")
 
 
 class Simulator:
@@ -64,6 +70,7 @@ class Simulator:
         """The name of what Apple answers."""
         self._also = on_push
         self._owners = Owners(self.phones)
+        self._outlooks: Outlooks | None = None
         self._users: dict[str, User] = {}
         self._backends: dict[str, Backend] = {}
         self._lock = threading.Lock()
@@ -90,8 +97,13 @@ class Simulator:
         """For ``app.config.update(...)``: push to the local APNs, which must have been started."""
         return self.apns.settings
 
-    def mount(self, app: Flask) -> Blueprint:
+    def mount(self, app: Flask, outlooks: Outlooks | None = None) -> Blueprint:
         """Serve the page on an app, at ``/live-activity-simulator/``.
+
+        Args:
+            app: The host.
+            outlooks: Tells what the host means to do for a stream's Live Activities; ``None``: it
+                does not say, and the page then does not either.
 
         Raises:
             RuntimeError: The app neither is in debug or testing mode, nor pushes to this
@@ -103,6 +115,7 @@ class Simulator:
                 "`flask run --debug`), or let the app push to it: app.config.update("
                 "simulator.settings)."
             )
+        self._outlooks = outlooks
         blueprint = make_blueprint(self)
         app.register_blueprint(blueprint, url_prefix=URL_PREFIX)
         return blueprint
@@ -144,7 +157,11 @@ class Simulator:
             LogInFailed: The phone is offline, or the host says no.
             OSError: The host does not answer.
         """
-        phone.log_in(self._backends[phone.id], user.username, user.password)
+        backend = self._backends[phone.id]
+        if user.access_token is None:
+            phone.log_in(backend, user.username, user.password)
+        else:
+            phone.log_in_with_token(backend, user.access_token, user.username)
         self._users[phone.id] = user
         self.feed.changed()
 
@@ -186,14 +203,42 @@ class Simulator:
             "version": version,
             "oldestPush": self.feed.oldest,
             "apple": {"up": not self.apns.is_down, "answer": self.answer},
-            "phones": [phone_view(phone) for phone in self.phones.all],
+            "phones": [phone_view(phone, self._owners.latest) for phone in self.phones.all],
+            "outlooks": self._all_outlooks(),
+        }
+
+    def _all_outlooks(self) -> dict[str, dict[str, Any]] | None:
+        """By activity, of those that run; ``None`` where the host does not say, or cannot now."""
+        if self._outlooks is None:
+            return None
+        running = [
+            activity
+            for phone in self.phones.all
+            for activity in phone.lock_screen
+            if activity.is_active
+        ]
+        found: dict[str, Outlook] = {}
+        for stream_id in {activity.stream_id for activity in running}:
+            of_stream = self._outlooks(stream_id)
+            if of_stream is None:
+                return None
+            found.update(of_stream)
+        return {
+            activity.id: outlook_view(found[activity.id])
+            for activity in running
+            if activity.id in found
         }
 
     def _on_change(self, phone: Phone) -> None:
         self._owners.learn(phone)
         self.feed.changed()
 
-    def _on_push(self, push: Received) -> None:
+    def note(self, push: Received) -> None:
+        """Show a push, and what was answered."""
+        self._owners.note(push)
         self.feed.add(push_view(push, self._owners.of(push.token)))
+
+    def _on_push(self, push: Received) -> None:
+        self.note(push)
         if self._also is not None:
             self._also(push)

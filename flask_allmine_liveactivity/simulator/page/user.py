@@ -11,3 +11,5 @@ class User:
 
     username: str
     password: str = field(default="", repr=False)
+    access_token: str | None = field(default=None, repr=False)
+    """A ready-made one: the phone does not ask the host for one."""

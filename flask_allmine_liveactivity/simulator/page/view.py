@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from flask_allmine_liveactivity.simulator.page.outlook import Outlook
+from flask_allmine_liveactivity.simulator.page.showable import showable
 from flask_allmine_liveactivity.simulator.phones import Activity, Event, Phone, Phones
 from flask_allmine_liveactivity.simulator.received import Received
 from flask_allmine_liveactivity.simulator.request import DEVICE_PATH, fingerprint
@@ -21,6 +23,7 @@ class Owners:
     def __init__(self, phones: Phones) -> None:
         self._phones = phones
         self._by_fingerprint: dict[str, Owner] = {}
+        self._latest: dict[str, Received] = {}
 
     def learn(self, phone: Phone) -> None:
         """Remember the tokens that a phone has now."""
@@ -29,8 +32,12 @@ class Owners:
             self._by_fingerprint[fingerprint(phone.push_to_start_token)] = about
         for activity in phone.activities:
             if activity.token is not None:
-                stream = {"streamId": activity.stream_id, "title": activity.attributes.get("title")}
-                self._by_fingerprint[fingerprint(activity.token)] = {**about, **stream}
+                of = {
+                    "activityId": activity.id,
+                    "streamId": activity.stream_id,
+                    "title": activity.attributes.get("title"),
+                }
+                self._by_fingerprint[fingerprint(activity.token)] = {**about, **of}
 
     def of(self, token: str) -> Owner:
         """The owner of a token; empty where no phone here has had it."""
@@ -40,8 +47,18 @@ class Owners:
                 self.learn(phone)
         return self._by_fingerprint.get(mark, {})
 
+    def note(self, push: Received) -> None:
+        """Remember what has become of the latest push to an activity: the log may be cleared."""
+        activity_id = self.of(push.token).get("activityId")
+        if activity_id is not None:
+            self._latest[activity_id] = push
 
-def phone_view(phone: Phone) -> dict[str, Any]:
+    def latest(self, activity: Activity) -> Received | None:
+        """The latest push to an activity, whatever was answered."""
+        return self._latest.get(activity.id)
+
+
+def phone_view(phone: Phone, latest_push: Callable[[Activity], Received | None]) -> dict[str, Any]:
     """A phone, its lock screen, and what it saw last."""
     return {
         "id": phone.id,
@@ -52,7 +69,10 @@ def phone_view(phone: Phone) -> dict[str, Any]:
         "flightMode": phone.flight_mode,
         "installed": phone.has_app,
         "missed": phone.missed_registrations,
-        "activities": [_activity_view(activity) for activity in phone.lock_screen],
+        "activities": [
+            {**_activity_view(activity), **_facts(phone, activity, latest_push(activity))}
+            for activity in phone.lock_screen
+        ],
         "alert": _latest_alert(phone.log),
         "log": [
             {"at": event.at, "kind": event.kind, "text": event.text}
@@ -66,14 +86,53 @@ def _activity_view(activity: Activity) -> dict[str, Any]:
         "id": activity.id,
         "streamId": activity.stream_id,
         "state": activity.state,
-        "attributes": dict(activity.attributes),
-        "contentState": dict(activity.content_state),
+        "attributes": showable(activity.attributes),
+        "contentState": showable(activity.content_state),
         "startedAt": activity.started_at,
         "staleAt": activity.stale_date,
         "endedAt": activity.ended_at,
         "dismissesAt": activity.dismisses_at,
         "token": fingerprint(activity.token) if activity.token else None,
     }
+
+
+def _facts(phone: Phone, activity: Activity, push: Received | None) -> dict[str, Any]:
+    """What has become of it at the endpoint, at Apple and on the phone: all that there is to say
+    why a countdown runs on, and what would help."""
+    registration = phone.registration(activity)
+    return {
+        "registration": registration
+        and {"at": registration.at, "status": registration.status, "said": registration.said},
+        "awaitsRegistration": phone.awaits_registration(activity),
+        "push": push
+        and {
+            "at": push.at,
+            "event": push.event if isinstance(push.event, str) else None,
+            "status": push.status,
+            "reason": push.reason,
+            "fault": push.fault,
+            "toItsToken": push.token == activity.token,
+        },
+        "storedAtApple": phone.has_stored_push(activity),
+        "dropped": _latest_drop(phone.log, activity, push),
+    }
+
+
+def _latest_drop(log: Iterable[Event], activity: Activity, push: Received | None) -> str | None:
+    """Why the phone, or Apple for it, has dropped the latest push; ``None``: it has not."""
+    if push is None:
+        return None
+    drops = (
+        event.text
+        for event in reversed(list(log))
+        if event.kind == "dropped" and event.activity_id == activity.id and event.at >= push.at
+    )
+    return next(drops, None)
+
+
+def outlook_view(outlook: Outlook) -> dict[str, Any]:
+    """What the host means to do."""
+    return {"fate": outlook.fate, "reason": outlook.reason, "nextTry": outlook.next_try}
 
 
 def _latest_alert(log: Iterable[Event]) -> dict[str, Any] | None:
@@ -105,7 +164,7 @@ def push_view(push: Received, owner: Owner) -> dict[str, Any]:
         "event": push.event if isinstance(push.event, str) else None,
         "path": _path(push.path),
         "headers": {name: _header(name, push) for name in push.headers},
-        "payload": push.payload,
+        "payload": showable(push.payload),
         "bytes": len(push.body),
         "status": push.status,
         "reason": push.reason,

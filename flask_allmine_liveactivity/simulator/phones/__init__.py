@@ -12,6 +12,7 @@ Nothing here sleeps, and there is no thread: what time brings about is computed 
 somebody looks. Apple publishes no source of iOS; each rule names where it is from.
 """
 
+from flask_allmine_liveactivity.model.content_state import ContentState
 from flask_allmine_liveactivity.simulator.phones.activity import Activity
 from flask_allmine_liveactivity.simulator.phones.backend import (
     Backend,
@@ -19,10 +20,10 @@ from flask_allmine_liveactivity.simulator.phones.backend import (
     LogInFailed,
     WsgiBackend,
 )
-from flask_allmine_liveactivity.simulator.phones.content_state import ContentState
 from flask_allmine_liveactivity.simulator.phones.log import Event
 from flask_allmine_liveactivity.simulator.phones.phone import Phone
 from flask_allmine_liveactivity.simulator.phones.phones import Phones
+from flask_allmine_liveactivity.simulator.phones.registration import Registration
 
 __all__ = [
     "Activity",
@@ -33,5 +34,6 @@ __all__ = [
     "LogInFailed",
     "Phone",
     "Phones",
+    "Registration",
     "WsgiBackend",
 ]

@@ -33,7 +33,7 @@ class ActivityKit:
     Args:
         world: What the phones share.
         phone_id: Whose it is.
-        os_version: Such as ``(18, 0)``.
+        os_version: Such as ``(26, 0)``.
         journal: Where it writes what happens.
     """
 

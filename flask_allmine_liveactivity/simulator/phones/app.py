@@ -6,16 +6,23 @@ anything may happen: a push, a rotated token, another user.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
+from flask_allmine_liveactivity.simulator.answers import NO_ANSWER
 from flask_allmine_liveactivity.simulator.phones.activity import Activity
 from flask_allmine_liveactivity.simulator.phones.backend import Backend, LogInFailed
 from flask_allmine_liveactivity.simulator.phones.log import Journal
+from flask_allmine_liveactivity.simulator.phones.registration import Registration
+from flask_allmine_liveactivity.simulator.request import fingerprint
 
+_OK = 200
 _UNAUTHORIZED = 401
 _TOO_MANY = 429
+# RFC 6750, 2.1: what may stand after "Bearer".
+_BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 
 @dataclass(eq=False, slots=True)
@@ -24,7 +31,8 @@ class _User:
 
     backend: Backend
     username: str
-    password: str = field(repr=False)
+    password: str | None = field(repr=False)
+    """``None``: there is an access token and nothing to get another one with."""
     access_token: str | None = field(repr=False)
     """``None`` after a 401: the app logs in again before its next call."""
 
@@ -59,6 +67,8 @@ class App:
         self._can_call = can_call
         self._user: _User | None = None
         self._waiting: dict[str, Activity] = {}
+        self._answers: dict[str, Registration] = {}
+        """The latest, by the activity's id."""
 
     # With the lock held
 
@@ -72,6 +82,14 @@ class App:
         """How many registrations wait, of activities that have not ended."""
         return sum(activity.is_active for activity in self._waiting.values())
 
+    def awaits(self, activity: Activity) -> bool:
+        """Whether its registration waits."""
+        return activity.id in self._waiting and activity.is_active
+
+    def answer_to(self, activity: Activity) -> Registration | None:
+        """What the backend has answered to its latest registration; ``None``: there was none."""
+        return self._answers.get(activity.id)
+
     def want(self, activity: Activity) -> None:
         """Register it when that is possible; one without a token needs no registration."""
         if activity.token is not None:
@@ -81,6 +99,7 @@ class App:
         """The app is deleted: user and registrations are gone."""
         self._user = None
         self._waiting.clear()
+        self._answers.clear()
 
     # Without the lock: these call the backend
 
@@ -97,8 +116,27 @@ class App:
             access_token = backend.log_in(username, password)
         except OSError as error:
             raise LogInFailed(f"The backend does not answer: {error}") from error
+        self._enter(_User(backend, username, password, access_token))
+
+    def log_in_with_token(self, backend: Backend, access_token: str, username: str | None) -> None:
+        """Log in with an access token that somebody else has fetched.
+
+        Raises:
+            LogInFailed: The phone is offline, or that cannot be an access token.
+        """
         with self._turn():
-            self._user = _User(backend, username, password, access_token)
+            if not self._can_call():
+                raise LogInFailed("The phone is offline, or has no app.")
+        if not _BEARER.fullmatch(access_token):
+            raise LogInFailed(
+                "That is no access token: give what stands after `Bearer`, without spaces."
+            )
+        name = username or f"token <{fingerprint(access_token)}>"
+        self._enter(_User(backend, name, None, access_token))
+
+    def _enter(self, user: _User) -> None:
+        with self._turn():
+            self._user = user
             self._journal.changed = True
 
     def log_out(self) -> None:
@@ -150,6 +188,7 @@ class App:
         except OSError as error:
             with self._turn() as now:
                 text = f"The backend does not answer: {error}"
+                self._answers[activity.id] = Registration(now, NO_ANSWER, text)
                 self._journal.note(now, "refused", text, activity.id)
             return False
         with self._turn() as now:
@@ -161,6 +200,8 @@ class App:
             user = self._user
             if user is None or user.access_token is not None or not self._can_call():
                 return user
+            if user.password is None:
+                return None
         try:
             access_token = user.backend.log_in(user.username, user.password)
         except (LogInFailed, OSError) as error:
@@ -187,12 +228,13 @@ class App:
     ) -> bool:
         """What an answer means; see `_register` for what is returned."""
         text = f"{status}: {errors}" if errors else f"{status}."
-        if status == 200:
+        self._answers[activity.id] = Registration(now, status, errors)
+        if status == _OK and not errors:
             self._journal.note(now, "registered", "The backend has its token.", activity.id)
         elif status in (_UNAUTHORIZED, _TOO_MANY) or status >= 500:
-            if status == _UNAUTHORIZED and attempt.user.access_token == attempt.access_token:
-                attempt.user.access_token = None
             self._journal.note(now, "refused", f"{text} It waits.", activity.id)
+            if status == _UNAUTHORIZED and attempt.user.access_token == attempt.access_token:
+                self._drop_access_token(attempt.user)
             return False
         else:
             # With a 409 the stream is over: the activity is left to the end push.
@@ -204,3 +246,9 @@ class App:
             return True
         self._waiting.pop(activity.id, None)
         return False
+
+    def _drop_access_token(self, user: _User) -> None:
+        user.access_token = None
+        if user.password is None and self._user is user:
+            # Nobody can log in again for this user: the app shows its log-in.
+            self._user = None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Send: TypeAlias = Callable[[str, str, Mapping[str, Any], str | None], tuple[int, Any]]
 
 _MAX_ANSWER = 1024 * 1024
+_OK = 200
 
 
 class LogInFailed(Exception):
@@ -29,7 +30,9 @@ class Backend:
     Args:
         send: ``send(method, path, json, token) -> (status, json)``: one request, with the access
             token as bearer where there is one. Raises `OSError` where there is no answer.
-        login_path: Takes ``{"username", "password"}``, gives ``{"accessToken"}``.
+        login_path: Takes ``{"username", "password"}``; gives ``accessToken`` or ``access_token``,
+            at the top of its JSON or in ``data``.
+        username_field: What the log-in calls the user's name, such as ``email``.
         logout_path: Takes ``{"deviceId"}``.
         prefix: Before ``/live-activity-sessions``.
     """
@@ -39,11 +42,13 @@ class Backend:
         send: Send,
         *,
         login_path: str = "/api/v1/login",
+        username_field: str = "username",
         logout_path: str = "/api/v1/logout",
         prefix: str = "/api/v1/notifications",
     ) -> None:
         self._send = send
         self._login_path = login_path
+        self._username_field = username_field
         self._logout_path = logout_path
         self._prefix = prefix
 
@@ -54,13 +59,15 @@ class Backend:
             LogInFailed: The backend says no.
             OSError: It does not answer.
         """
-        given = {"username": username, "password": password}
+        given = {self._username_field: username, "password": password}
         status, answer = self._send("POST", self._login_path, given, None)
-        token = answer.get("accessToken") if isinstance(answer, dict) else None
-        if status != 200 or not isinstance(token, str):
+        token = _access_token(answer)
+        if not 200 <= status < 300 or token is None:
             raise LogInFailed(
                 f"POST {self._login_path} for {username!r} answers {status}, "
-                f"{'with' if token else 'without'} an accessToken."
+                f"{'with' if token else 'without'} an accessToken. Where your log-in is another "
+                "one, say login_path= and username_field=, or log in with an access token: "
+                "phone.log_in_with_token(...)."
             )
         return token
 
@@ -88,7 +95,8 @@ class Backend:
         """Hand over the runtime token of a Live Activity.
 
         Returns:
-            The HTTP status, and what the answer says is wrong: empty where it says nothing.
+            The HTTP status, and what the answer says is wrong: empty where it says nothing. A 200
+            that is not the endpoint's, such as a page of the host's, is wrong too.
 
         Raises:
             OSError: The backend does not answer.
@@ -101,7 +109,10 @@ class Backend:
         }
         path = f"{self._prefix}/live-activity-sessions"
         status, answer = self._send("POST", path, body, access_token)
-        errors = answer.get("errors") if isinstance(answer, dict) else None
+        said = answer if isinstance(answer, dict) else {}
+        if status == _OK and said.get("success") is not True:
+            return status, f'The answer is not {{"success": true}}: is the endpoint at {path}?'
+        errors = said.get("errors")
         return status, "; ".join(map(str, errors)) if isinstance(errors, list) else ""
 
 
@@ -111,15 +122,15 @@ class HttpBackend(Backend):
     Args:
         url: Such as ``http://127.0.0.1:5000``.
         timeout: For connecting, and for each wait for an answer, in seconds.
-        paths: As for `Backend`.
+        host: As for `Backend`: paths, and the names of fields.
     """
 
-    def __init__(self, url: str, *, timeout: float = 10.0, **paths: str) -> None:
-        super().__init__(self._request, **paths)
+    def __init__(self, url: str, *, timeout: float = 10.0, **host: str) -> None:
+        super().__init__(self._request, **host)
         self._url = url.rstrip("/")
         self._timeout = timeout
         # A phone on this desk reaches a backend on this desk, whatever proxy is in between.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
 
     def _request(
         self, method: str, path: str, body: Mapping[str, Any], token: str | None
@@ -140,16 +151,23 @@ class HttpBackend(Backend):
             raise ConnectionError(f"{self._url} breaks off its answer: {error!r}") from error
 
 
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect is an answer to look at: followed, a POST becomes a GET of something else."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
 class WsgiBackend(Backend):
     """A WSGI application, called without a socket in between.
 
     Args:
         wsgi_app: Such as a Flask app. What it raises, its caller gets.
-        paths: As for `Backend`.
+        host: As for `Backend`: paths, and the names of fields.
     """
 
-    def __init__(self, wsgi_app: WSGIApplication, **paths: str) -> None:
-        super().__init__(self._call, **paths)
+    def __init__(self, wsgi_app: WSGIApplication, **host: str) -> None:
+        super().__init__(self._call, **host)
         self._client = Client(wsgi_app, use_cookies=False)
 
     def _call(
@@ -166,8 +184,19 @@ def _bearer(token: str | None) -> dict[str, str]:
     return {} if token is None else {"Authorization": f"Bearer {token}"}
 
 
+def _access_token(answer: Any) -> str | None:
+    if not isinstance(answer, dict):
+        return None
+    inner = answer.get("data")
+    for fields in (answer, inner if isinstance(inner, dict) else {}):
+        for name in ("accessToken", "access_token"):
+            if isinstance(fields.get(name), str):
+                return str(fields[name])
+    return None
+
+
 def _read_json(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or too deep to be read
         return None

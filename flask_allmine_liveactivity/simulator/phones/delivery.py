@@ -57,6 +57,11 @@ class Mailbox:
             "Apple keeps one push for a phone that is offline, and has a newer one now.",
         )
 
+    def has(self, token: str) -> bool:
+        """Whether it stores a push to this device token."""
+        stored = self._stored.get(None)
+        return stored is not None and stored.push.token == token
+
     def take_expired(self, now: float) -> list[Stored]:
         """What Apple has given up, and no longer has."""
         expired = [one for one in self._stored.values() if one.expires_at <= now]
@@ -105,6 +110,10 @@ class Delivery:
         lost = self._mailbox.put(push, channel_id, now)
         if lost is not None:
             self._drop(*lost, now)
+
+    def has_stored(self, activity: Activity) -> bool:
+        """Whether Apple stores a push to the activity's token, until the phone is online."""
+        return activity.token is not None and self._mailbox.has(activity.token)
 
     def bring_stored(self, now: float) -> list[Activity]:
         """Hand over what was stored to a phone that is online again; see `bring`."""

@@ -10,17 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flask_allmine_liveactivity.model.content_state import (
+    ContentState,
+    Undecodable,
+    is_number,
+    shown,
+)
 from flask_allmine_liveactivity.simulator.payload import (
     EVENTS,
     FURTHEST_AHEAD,
     MAX_PAYLOAD,
     MILLISECONDS,
-)
-from flask_allmine_liveactivity.simulator.phones.content_state import (
-    ContentState,
-    Undecodable,
-    is_number,
-    shown,
 )
 from flask_allmine_liveactivity.simulator.received import Received
 

@@ -12,6 +12,7 @@ from flask_allmine_liveactivity.simulator.phones.app import App
 from flask_allmine_liveactivity.simulator.phones.backend import Backend
 from flask_allmine_liveactivity.simulator.phones.delivery import Delivery
 from flask_allmine_liveactivity.simulator.phones.log import Event, Journal
+from flask_allmine_liveactivity.simulator.phones.registration import Registration
 from flask_allmine_liveactivity.simulator.phones.world import World
 from flask_allmine_liveactivity.simulator.received import Received
 
@@ -94,6 +95,21 @@ class Phone:
         with self._world.lock:
             return self._app.waiting
 
+    def registration(self, activity: Activity) -> Registration | None:
+        """What the backend has answered to its latest registration; ``None``: there was none."""
+        with self._world.lock:
+            return self._app.answer_to(activity)
+
+    def awaits_registration(self, activity: Activity) -> bool:
+        """Whether the app has a token of it that the backend has not taken yet."""
+        with self._world.lock:
+            return self._app.awaits(activity)
+
+    def has_stored_push(self, activity: Activity) -> bool:
+        """Whether Apple keeps a push to it until this phone is online."""
+        with self._world.lock:
+            return self._delivery.has_stored(activity)
+
     @property
     def is_on(self) -> bool:
         """Whether it is switched on."""
@@ -118,6 +134,24 @@ class Phone:
             LogInFailed: The phone is offline, or the backend says no or does not answer.
         """
         self._app.log_in(backend, username, password)
+        self._app_acts()
+
+    def log_in_with_token(
+        self, backend: Backend, access_token: str, username: str | None = None
+    ) -> None:
+        """Log in with a ready-made access token, whatever the backend's log-in looks like.
+
+        After a 401 nobody is logged in: there is nothing to get another token with.
+
+        Args:
+            backend: What is registered at.
+            access_token: As it stands after ``Bearer``.
+            username: Whose it is, for people who look on.
+
+        Raises:
+            LogInFailed: The phone is offline, or that cannot be an access token.
+        """
+        self._app.log_in_with_token(backend, access_token, username)
         self._app_acts()
 
     def log_out(self) -> None:

@@ -8,8 +8,8 @@ import random as random_module
 import time
 from collections.abc import Callable
 
+from flask_allmine_liveactivity.model.content_state import ContentState
 from flask_allmine_liveactivity.simulator.answers import Answer
-from flask_allmine_liveactivity.simulator.phones.content_state import ContentState
 from flask_allmine_liveactivity.simulator.phones.phone import Phone
 from flask_allmine_liveactivity.simulator.phones.world import World
 from flask_allmine_liveactivity.simulator.received import Received
@@ -85,9 +85,9 @@ class Phones:
         self,
         name: str = "iPhone",
         *,
-        model: str = "iPhone 15 Pro Max",
+        model: str = "iPhone 17",
         phone_id: str | None = None,
-        os_version: tuple[int, ...] = (18, 0),
+        os_version: tuple[int, ...] = (26, 0),
         environment: str | None = None,
     ) -> Phone:
         """A new phone with the app on it: switched on, online, nobody logged in.

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from flask_allmine_liveactivity.model.content_state import ContentState
 from flask_allmine_liveactivity.simulator.answers import Answer
 from flask_allmine_liveactivity.simulator.phones.activity import Activity
-from flask_allmine_liveactivity.simulator.phones.content_state import ContentState
 
 # "Don't make assumptions about its size" (Apple); those of Live Activities are seen with 160 hex
 # digits.

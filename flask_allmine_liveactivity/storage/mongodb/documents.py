@@ -1,64 +1,37 @@
-"""Conditions, conversions and errors, shared by the collections' operations."""
+"""Records as documents, and back: all that the collections name otherwise than the records do."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import random
-import time
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
-from pymongo.errors import ConnectionFailure, DuplicateKeyError, OperationFailure, PyMongoError
-
-from flask_allmine_liveactivity.errors import StorageUnavailable
-from flask_allmine_liveactivity.model import (
-    Session,
-    SessionStatus,
-    Settlement,
-    StreamEvent,
-    StreamState,
-)
-from flask_allmine_liveactivity.storage.base import as_row
+from flask_allmine_liveactivity.model import Session, SessionStatus, StreamEvent
+from flask_allmine_liveactivity.storage.reading import from_json, read_event, read_session
+from flask_allmine_liveactivity.storage.rules import as_row
 
 Document = dict[str, Any]
 
-# How often a guarded write is tried again that another writer has got in the way of.
-ATTEMPTS = 12
+ACTIVE: Final = SessionStatus.ACTIVE.value
+# The field of ``Session.activity_lock``: so it has been called from the first version on, which may
+# still work on the same collections.
+LOCK: Final = "hold"
 
-ACTIVE = SessionStatus.ACTIVE.value
-
-_JSON = frozenset({"content_state", "alert"})
+_JSON: Final = frozenset({"content_state", "alert"})
 # What a registration has read and relies on; claims and settlements that leave these alone do
 # not disturb it.
-_RELIED_ON = ("status", "token", "identity", "hold", "stream_id", "expires_at")
-
-
-def untold(stream_id: str, revision: int) -> Document:
-    return {"stream_id": stream_id, "status": ACTIVE, "delivered": {"$lt": revision}}
-
-
-def as_read(row: Session) -> Document:
-    values = as_row(row)
-    return {"_id": row.session_id, **{name: values[name] for name in _RELIED_ON}}
-
-
-def still_the_same(settlement: Settlement, group: Sequence[Session]) -> Document:
-    """Where a settlement counts, for a group of sessions that become the same."""
-    same: Document
-    if settlement.whoever_holds_the_lease:
-        same = {
-            "token": {"$in": [session.token for session in group]},
-            "stream_id": settlement.session.stream_id,
-        }
-    else:
-        same = {
-            "_id": {"$in": [session.session_id for session in group]},
-            "claim_id": settlement.session.claim_id,
-        }
-    if settlement.not_seen_after is not None:
-        same["token_seen_at"] = {"$lte": settlement.not_seen_after}
-    return same
+_RELIED_ON: Final = ("status", "token", "identity", LOCK, "stream_id", "expires_at")
+# Of a stream: no write of anybody's leaves all of these as they are.
+_DECIDED_FROM: Final = (
+    "revision",
+    "touch",
+    "due_at",
+    "held_since",
+    "held_reason",
+    "timestamp",
+    "expires_at",
+    "event",
+)
 
 
 def document_of(record: Session | StreamEvent) -> Document:
@@ -67,46 +40,57 @@ def document_of(record: Session | StreamEvent) -> Document:
     row["_id"] = row.pop("session_id" if isinstance(record, Session) else "stream_id")
     for name in _JSON.intersection(row):
         row[name] = None if row[name] is None else json.dumps(row[name])
-    return row
+    return fields_of(row)
 
 
-def session_of(row: Document) -> Session:
-    values = dict(row)
-    values["session_id"] = values.pop("_id")
-    return Session(**{**values, "status": SessionStatus(values["status"])})
+def fields_of(columns: Mapping[str, Any]) -> Document:
+    """Columns by the names that they have in a document."""
+    return {LOCK if name == "activity_lock" else name: columns[name] for name in columns}
 
 
-def event_of(row: Document) -> StreamEvent:
-    values = dict(row)
-    values["stream_id"] = values.pop("_id")
-    for name in _JSON:
-        values[name] = None if values[name] is None else json.loads(values[name])
-    state = values["state"]
-    return StreamEvent(**{**values, "state": None if state is None else StreamState(state)})
+def session_of(raw: Document) -> Session:
+    return read_session({**raw, "session_id": raw["_id"], "activity_lock": raw.get(LOCK)})
 
 
-def tries() -> Iterator[int]:
-    for attempt in range(ATTEMPTS):
-        yield attempt
-        if attempt:
-            time.sleep(random.uniform(0, 0.002 * 2**attempt))
+def event_of(raw: Document) -> StreamEvent:
+    parsed = {name: from_json(raw.get(name)) for name in _JSON}
+    return read_event({**raw, **parsed, "stream_id": raw["_id"]})
 
 
-def contended() -> StorageUnavailable:
-    return StorageUnavailable("MongoDB: other writers were in the way each time. Try again.")
+def changes_of(before: Session | StreamEvent, after: Session | StreamEvent) -> Document:
+    """Only what differs: what another has written in between is not written over, and what a newer
+    version has written stays.
+
+    As documents, since to Python ``True`` and ``1`` are the same, and to the host's app they are
+    not. A record that could not be read is written whole: what stands there is not what was read.
+    """
+    new = document_of(after)
+    if _is_unreadable(before) and not _is_unreadable(after):
+        del new["_id"]
+        return new
+    old = document_of(before)
+    return {name: value for name, value in new.items() if value != old[name]}
 
 
-@contextlib.contextmanager
-def driver_errors() -> Iterator[None]:
-    """The driver's errors as ours, without what they quote: it may be a token."""
-    try:
-        yield
-    except DuplicateKeyError:
-        raise contended() from None
-    except PyMongoError as error:
-        code = error.code if isinstance(error, OperationFailure) else None
-        said = f" code {code}" if code is not None else ""
-        where = f": {error}" if isinstance(error, ConnectionFailure) else ""
-        raise StorageUnavailable(
-            f"MongoDB did not answer ({type(error).__name__}{said}){where}"
-        ) from None
+def _is_unreadable(record: Session | StreamEvent) -> bool:
+    if isinstance(record, Session):
+        return record.status is SessionStatus.UNKNOWN
+    return record.unreadable is not None
+
+
+def session_as_read(raw: Document) -> Document:
+    """The session, where a registration that has read it can still be written."""
+    return _still(raw, _RELIED_ON)
+
+
+def event_as_read(raw: Document) -> Document:
+    """The stream, where nobody has written since it was read.
+
+    By what stands there, and not by the record: in that a number that cannot be read is another.
+    """
+    return _still(raw, _DECIDED_FROM)
+
+
+def _still(raw: Document, names: tuple[str, ...]) -> Document:
+    # A field that is missing is found by None.
+    return {"_id": raw["_id"], **{name: raw.get(name) for name in names}}

@@ -13,15 +13,22 @@ from typing import Any
 from sqlalchemy import Connection, Integer, and_, bindparam, delete, select, update
 
 from flask_allmine_liveactivity.model import NEVER, Session, SessionStatus, Settlement
-from flask_allmine_liveactivity.storage.base import settled_fields
+from flask_allmine_liveactivity.storage.rules import settled_fields
+from flask_allmine_liveactivity.storage.sql.active_rows import claimable, enter_whoever_is_missing
 from flask_allmine_liveactivity.storage.sql.database import Database
-from flask_allmine_liveactivity.storage.sql.rows import not_by_index, session_of, sessions_own
-from flask_allmine_liveactivity.storage.sql.tables import sessions, waiting
-from flask_allmine_liveactivity.storage.sql.waiting import claimable, enter_whoever_is_missing
+from flask_allmine_liveactivity.storage.sql.rows import (
+    not_by_index,
+    only_known,
+    session_of,
+    sessions_own,
+)
+from flask_allmine_liveactivity.storage.sql.tables import active_sessions, sessions
 
 # The parameters that a settlement's fields are bound to: one with a column's own name would be
 # taken for a value of that column.
 _NEW = "new_{}".format
+# The name of the parameter that holds the streams of a group.
+STREAMS = "streams"
 _SETTLED = tuple(field.name for field in fields(Settlement) if field.name in sessions.c)
 
 
@@ -35,8 +42,8 @@ class Batches:
     def __init__(self, database: Database) -> None:
         self._database = database
         among = database.among
-        claim = bindparam("claim", type_=waiting.c.claim_id.type)
-        until = bindparam("until", type_=waiting.c.leased_until.type)
+        claim = bindparam("claim", type_=active_sessions.c.claim_id.type)
+        until = bindparam("until", type_=active_sessions.c.leased_until.type)
         wanted = claimable(bindparam("stream"), bindparam("revision"), bindparam("now"))
         self._claim = database.claiming(
             wanted.limit(bindparam("portion", type_=Integer)),
@@ -49,7 +56,7 @@ class Batches:
         self._settle_by_token = database.updating(
             and_(
                 among(sessions.c.token),
-                not_by_index(sessions.c.stream_id) == bindparam("stream"),
+                among(not_by_index(sessions.c.stream_id), name=STREAMS),
                 not_seen_since,
             ),
             new,
@@ -60,18 +67,18 @@ class Batches:
         self._still_claimed = (
             select(sessions.c.session_id)
             .where(
-                waiting.c.session_id == sessions.c.session_id,
+                active_sessions.c.session_id == sessions.c.session_id,
                 among(sessions.c.session_id),
-                waiting.c.claim_id == claim,
+                active_sessions.c.claim_id == claim,
                 not_seen_since,
             )
             .with_for_update()
         )
         self._settle_by_id = database.updating(among(sessions.c.session_id), new)
-        here = among(waiting.c.session_id)
-        self._leave = delete(waiting).where(here)
+        here = among(active_sessions.c.session_id)
+        self._leave = delete(active_sessions).where(here)
         self._wait_on = (
-            update(waiting)
+            update(active_sessions)
             .where(here)
             .values(
                 delivered=new["delivered"], due_at=new["due_at"], claim_id=None, leased_until=0.0
@@ -89,7 +96,7 @@ class Batches:
         now: float,
         leased_until: float,
     ) -> list[Session]:
-        """Claim a portion of those who wait, as ``Storage.claim``."""
+        """Claim a portion of the active sessions, as ``Claims.claim``."""
         taken = {"claim": claim_id, "until": leased_until}
         wanted = {"stream": stream_id, "revision": revision, "now": now, "portion": portion}
         ids = self._claim(connection, {**wanted, **taken})
@@ -98,7 +105,7 @@ class Batches:
         # Only now: a token that changed before the claim is read as it has become, and one that
         # changes after it takes the claim away.
         rows = connection.execute(self._read, {**taken, **self._database.these(ids)}).all()
-        return [session_of(row) for row in rows]
+        return only_known(session_of(row) for row in rows)
 
     def settle(
         self, connection: Connection, settlement: Settlement, group: Sequence[Session]
@@ -111,8 +118,8 @@ class Batches:
         not_seen = {"not_seen_after": NEVER if latest is None else latest}
         if settlement.whoever_holds_the_lease:
             tokens = these([session.token for session in group])
-            stream = {"stream": settlement.session.stream_id}
-            ids = self._settle_by_token(connection, {**new, **tokens, **stream, **not_seen})
+            streams = these(list({session.stream_id for session in group}), STREAMS)
+            ids = self._settle_by_token(connection, {**new, **tokens, **streams, **not_seen})
         else:
             ours = these([session.session_id for session in group])
             claim = {"claim": settlement.session.claim_id}

@@ -15,7 +15,7 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from flask_allmine_liveactivity.forking import call_if_alive
+from flask_allmine_liveactivity.process.forking import call_if_alive
 
 # A fork waits no longer than this for transactions under way, in seconds.
 LONGEST_WAIT: Final = 30.0

@@ -8,6 +8,7 @@ healthy server, for what is given up is done again.
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 from typing import Any
 
@@ -28,6 +29,12 @@ ANSWERS_WITHIN = 300
 # vanished would keep its rows locked until the server's keepalive finds out, after two hours.
 WAITS_FOR_US = 60
 
+
+# MariaDB tells a transaction that waits for us from a connection that waits in the pool. MySQL does
+# not, and takes the part in between for a comment.
+_ENDS_IDLE_TRANSACTIONS = (
+    "SET SESSION wait_timeout = /*M! @@GLOBAL.wait_timeout, idle_transaction_timeout = */ {}"
+)
 
 # By the names of the constants: not every system has them all.
 _SOCKET_OPTIONS = {
@@ -57,8 +64,7 @@ def connect_args(url: URL) -> dict[str, Any]:
             "connect_timeout": CONNECT_WITHIN,
             "read_timeout": ANSWERS_WITHIN,
             "write_timeout": ANSWERS_WITHIN,
-            # It ends an idle connection also outside of transactions; the pool opens another.
-            "init_command": f"SET SESSION wait_timeout = {WAITS_FOR_US}",
+            "init_command": _ENDS_IDLE_TRANSACTIONS.format(WAITS_FOR_US),
         }
     return {name: value for name, value in known.items() if name not in url.query}
 
@@ -67,7 +73,7 @@ def wait_no_longer(engine: Engine) -> None:
     """Set up an engine of our own for what its driver has no arguments for."""
     if engine.driver == "psycopg":
         event.listen(engine, "do_connect", _connect_with_psycopg)
-    elif engine.driver == "pymysql":
+    elif engine.driver in ("pymysql", "mysqldb"):
         event.listen(engine, "connect", _notice_a_vanished_machine)
 
 
@@ -80,9 +86,11 @@ def _connect_with_psycopg(
 
 
 def _notice_a_vanished_machine(driver_connection: Any, _record: object) -> None:
-    connected: socket.socket | None = getattr(driver_connection, "_sock", None)
-    if connected is None or connected.family not in (socket.AF_INET, socket.AF_INET6):
-        return
-    for name, value in _SOCKET_OPTIONS.items():
-        with contextlib.suppress(AttributeError, OSError):
-            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    # PyMySQL has a socket, mysqlclient has its number.
+    connected = getattr(driver_connection, "_sock", driver_connection)
+    with socket.socket(fileno=os.dup(connected.fileno())) as same:
+        if same.family not in (socket.AF_INET, socket.AF_INET6):
+            return
+        for name, value in _SOCKET_OPTIONS.items():
+            with contextlib.suppress(AttributeError, OSError):
+                same.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

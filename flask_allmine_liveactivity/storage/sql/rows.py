@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     Row,
     Select,
+    bindparam,
     delete,
     func,
     insert,
@@ -22,17 +24,17 @@ from flask_allmine_liveactivity.model import (
     Session,
     SessionStatus,
     StreamEvent,
-    StreamState,
 )
-from flask_allmine_liveactivity.storage.base import Resolution, as_row, changed_fields
-from flask_allmine_liveactivity.storage.sql.tables import events, sessions, waiting
-from flask_allmine_liveactivity.storage.sql.waiting import enter, leave, waiting_row
+from flask_allmine_liveactivity.storage.reading import STATUSES, read_event
+from flask_allmine_liveactivity.storage.resolution import Resolution
+from flask_allmine_liveactivity.storage.rules import UNCLAIMED, as_row, changed_fields
+from flask_allmine_liveactivity.storage.sql.active_rows import active_row, enter, leave
+from flask_allmine_liveactivity.storage.sql.tables import active_sessions, events, sessions
 
 T = TypeVar("T")
 
 _STATUS = sessions.c.keys().index("status")
-_STATUSES = {status.value: status for status in SessionStatus}
-_UNCLAIMED = (None, 0.0)
+_UNCLAIMED = tuple(UNCLAIMED.values())
 
 
 def of_event(stream_id: str) -> ColumnElement[bool]:
@@ -43,11 +45,29 @@ def the_event(stream_id: str) -> Any:
     return select(events).where(of_event(stream_id))
 
 
+def rows_of_user(user_id: Any) -> Select[Any]:
+    return select(func.count()).where(sessions.c.user_id == user_id)
+
+
+def ids_of_user(user_id: str) -> Select[Any]:
+    of_user = select(sessions.c.session_id).where(sessions.c.user_id == user_id)
+    return of_user.order_by(sessions.c.session_id)
+
+
+def if_there_is_room(*conditions: ColumnElement[bool]) -> Select[Any]:
+    """The parameters of one session as a row to insert, where its user has fewer rows than
+    ``fewer_than``: counted within the statement, so that no other comes in between for long."""
+    given = {column.key: bindparam(column.key, type_=column.type) for column in sessions.c}
+    there = rows_of_user(given["user_id"]).scalar_subquery()
+    fewer = there < bindparam("fewer_than", type_=Integer)
+    return select(*given.values()).where(fewer, *conditions)
+
+
 def with_claims() -> Select[Any]:
     """Sessions, column by column as ``session_of`` takes them."""
-    leased_until = func.coalesce(waiting.c.leased_until, 0.0)
-    return select(*sessions.c, waiting.c.claim_id, leased_until).outerjoin_from(
-        sessions, waiting, waiting.c.session_id == sessions.c.session_id
+    leased_until = func.coalesce(active_sessions.c.leased_until, 0.0)
+    return select(*sessions.c, active_sessions.c.claim_id, leased_until).outerjoin_from(
+        sessions, active_sessions, active_sessions.c.session_id == sessions.c.session_id
     )
 
 
@@ -59,7 +79,7 @@ def lock_those_met_by(connection: Connection, session: Session) -> list[Session]
             or_(
                 sessions.c.token == session.token,
                 sessions.c.identity == session.identity,
-                sessions.c.hold == session.hold,
+                sessions.c.activity_lock == session.activity_lock,
             )
         )
         .order_by(sessions.c.session_id)
@@ -69,8 +89,8 @@ def lock_those_met_by(connection: Connection, session: Session) -> list[Session]
     claims = {
         claim.session_id: (claim.claim_id, claim.leased_until)
         for claim in connection.execute(
-            select(waiting)
-            .where(waiting.c.session_id.in_([row.session_id for row in rows]))
+            select(active_sessions)
+            .where(active_sessions.c.session_id.in_([row.session_id for row in rows]))
             .with_for_update()
         )
     }
@@ -82,12 +102,12 @@ def write_resolution(
 ) -> None:
     if resolution.delete:
         connection.execute(delete(sessions).where(sessions.c.session_id.in_(resolution.delete)))
-        leave(connection, waiting.c.session_id.in_(resolution.delete))
-    if resolution.yield_hold:
+        leave(connection, active_sessions.c.session_id.in_(resolution.delete))
+    if resolution.unlock:
         connection.execute(
             update(sessions)
-            .where(sessions.c.session_id.in_(resolution.yield_hold))
-            .values(hold=sessions.c.session_id)
+            .where(sessions.c.session_id.in_(resolution.unlock))
+            .values(activity_lock=sessions.c.session_id)
         )
     row = resolution.write
     if row is None:
@@ -101,8 +121,8 @@ def write_resolution(
         connection.execute(
             update(sessions).where(sessions.c.session_id == row.session_id).values(changes)
         )
-    if waiting_row(before) != waiting_row(row):
-        leave(connection, waiting.c.session_id == row.session_id)
+    if active_row(before) != active_row(row):
+        leave(connection, active_sessions.c.session_id == row.session_id)
         enter(connection, row)
 
 
@@ -111,7 +131,7 @@ def session_row(session: Session) -> dict[str, Any]:
 
 
 def sessions_own(values: dict[str, Any]) -> dict[str, Any]:
-    """Without the claim, which stands with those who wait."""
+    """Without the claim, which stands among the active ones."""
     return {name: value for name, value in values.items() if name in sessions.c}
 
 
@@ -124,11 +144,14 @@ def not_by_index(column: ColumnElement[T]) -> ColumnElement[T]:
 def session_of(row: Sequence[Any]) -> Session:
     # By position, since one is made for each push: the columns are the fields, in their order.
     values = list(row)
-    values[_STATUS] = _STATUSES[values[_STATUS]]
+    values[_STATUS] = STATUSES.get(values[_STATUS], SessionStatus.UNKNOWN)
     return Session(*values)
 
 
 def event_of(row: Row[*tuple[Any, ...]]) -> StreamEvent:
-    values = dict(row._mapping)
-    state = values["state"]
-    return StreamEvent(**{**values, "state": None if state is None else StreamState(state)})
+    return read_event(dict(row._mapping))
+
+
+def only_known(claimed: Iterable[Session]) -> list[Session]:
+    """Without those of a status that this version does not know: they stay claimed, and untold."""
+    return [session for session in claimed if session.status is not SessionStatus.UNKNOWN]

@@ -1,4 +1,8 @@
-"""The three tables, as SQLAlchemy metadata: a host's Alembic can take them into its migrations."""
+"""The tables: as our statements use them, and as SQLAlchemy metadata of plain types.
+
+Only the latter is for making them. A host's Alembic can take it into its migrations, where a type
+of ours would be a name that nobody has imported.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Column,
     Dialect,
@@ -14,14 +19,18 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    PrimaryKeyConstraint,
     String,
     Table,
     Text,
+    event,
 )
 from sqlalchemy.dialects.mysql import VARBINARY
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-metadata = MetaData()
+from flask_allmine_liveactivity.storage.reading import from_json
+
+_of_statements = MetaData()
 
 
 class Exact(TypeDecorator[str]):
@@ -35,17 +44,20 @@ class Exact(TypeDecorator[str]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(self.plain().dialect_impl(dialect))
+
+    def plain(self) -> TypeEngine[Any]:
+        """What a column of this is made of."""
         length = self.impl_instance.length or 255  # type: ignore[attr-defined]
-        if dialect.name in ("mysql", "mariadb"):
-            return dialect.type_descriptor(VARBINARY(length * 4 if length < 512 else length))
-        return dialect.type_descriptor(String(length))
+        octets = VARBINARY(length * 4 if length < 512 else length)
+        return String(length).with_variant(octets, "mysql", "mariadb")
 
     def bind_processor(self, dialect: Dialect) -> Callable[[str | None], Any] | None:
         return _encoded if dialect.name in ("mysql", "mariadb") else None
 
     def result_processor(
         self, dialect: Dialect, coltype: object
-    ) -> Callable[[bytes | None], str | None] | None:
+    ) -> Callable[[bytes | str | None], str | None] | None:
         return _decoded if dialect.name in ("mysql", "mariadb") else None
 
 
@@ -53,8 +65,9 @@ def _encoded(value: str | None) -> bytes | None:
     return None if value is None else value.encode()
 
 
-def _decoded(value: bytes | None) -> str | None:
-    return None if value is None else value.decode()
+def _decoded(value: bytes | str | None) -> str | None:
+    # mysqlclient sends bytes as a quoted text: one that a statement only passes on comes back so.
+    return value.decode() if isinstance(value, bytes) else value
 
 
 class JSONText(TypeDecorator[Any]):
@@ -63,16 +76,20 @@ class JSONText(TypeDecorator[Any]):
     impl = Text
     cache_ok = True
 
+    def plain(self) -> TypeEngine[Any]:
+        """What a column of this is made of."""
+        return Text()
+
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         return None if value is None else json.dumps(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        return None if value is None else json.loads(value)
+        return from_json(value)
 
 
 sessions = Table(
     "live_activity_sessions",
-    metadata,
+    _of_statements,
     Column("session_id", Exact(32), primary_key=True),
     Column("user_id", Exact(255)),
     Column("device_id", Exact(255), nullable=False),
@@ -81,7 +98,8 @@ sessions = Table(
     # URL-safe ASCII, so that a byte is a character and the unique index fits everywhere.
     Column("token", Exact(1024), nullable=False, unique=True),
     Column("identity", Exact(64), nullable=False, unique=True),
-    Column("hold", Exact(64), nullable=False, unique=True),
+    # Its name is of an earlier version, which a rolling deployment has beside this one.
+    Column("hold", Exact(64), key="activity_lock", nullable=False, unique=True),
     Column("registered_at", Double, nullable=False),
     Column("token_seen_at", Double, nullable=False),
     Column("expires_at", Double, nullable=False),
@@ -94,18 +112,17 @@ sessions = Table(
     Index("live_activity_sessions_stream", "stream_id", "session_id"),
     Index("live_activity_sessions_owner", "user_id", "device_id"),
     Index("live_activity_sessions_expiry", "expires_at"),
-    # Nothing that a delivery changes is in an index, and there is room on each page for a second
-    # version of its rows: so PostgreSQL leaves all six indexes as they are. With the status in
-    # one, each settlement would be a new entry in all of them.
-    postgresql_with={"fillfactor": 50},
+    # Nothing that a delivery changes is in an index (see `_leave_room`): with the status in one,
+    # each settlement would be a new entry in all six.
 )
 
-# The active sessions, one row each: who is to be told next, and who is in somebody's hands. What a
-# claim searches is small, and a session that has been told is one row less of it. ``delivered`` and
-# ``due_at`` are those of the session; the claim stands here alone.
-waiting = Table(
+# The active sessions, one row each, under a name of an earlier version: who is to be told next, and
+# who is in somebody's hands. What a claim searches is small, and a session that has been told is
+# one row less of it. ``delivered`` and ``due_at`` are those of the session; the claim stands here
+# alone.
+active_sessions = Table(
     "live_activity_waiting",
-    metadata,
+    _of_statements,
     Column("session_id", Exact(32), primary_key=True),
     Column("stream_id", Exact(255), nullable=False),
     Column("delivered", BigInteger, nullable=False),
@@ -114,13 +131,11 @@ waiting = Table(
     Column("leased_until", Double, nullable=False),
     # One range of one stream, already in the order in which it falls due.
     Index("live_activity_waiting_due", "stream_id", "due_at"),
-    # For the claim, which changes no indexed column.
-    postgresql_with={"fillfactor": 50},
 )
 
 events = Table(
     "live_activity_events",
-    metadata,
+    _of_statements,
     Column("stream_id", Exact(255), primary_key=True),
     Column("revision", BigInteger, nullable=False),
     Column("event", Exact(16)),
@@ -135,7 +150,39 @@ events = Table(
     Column("touch", BigInteger, nullable=False),
     Column("held_reason", Exact(255)),
     Column("held_since", Double),
+    Column("announced_at", Double),
     Index("live_activity_events_due", "due_at"),
     Index("live_activity_events_held", "held_since"),
     Index("live_activity_events_expiry", "expires_at"),
 )
+
+# Alembic's, of our own beside a host's ``alembic_version``, and as Alembic would make it. It is
+# among the others so that a host's migrations pass it over, or take it over, with them.
+schema_version = Table(
+    "live_activity_schema",
+    _of_statements,
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="live_activity_schema_pkc"),
+)
+
+
+def _leave_room(table: Table) -> None:
+    """Have PostgreSQL keep room on each page for a second version of its rows: a change of columns
+    that are in no index then leaves all indexes as they are."""
+    # Not the table's own `postgresql_with`: SQLAlchemy 2.0 has none.
+    room = DDL("ALTER TABLE %(fullname)s SET (fillfactor = 50)")  # type: ignore[no-untyped-call]
+    event.listen(table, "after_create", room.execute_if(dialect="postgresql"))
+
+
+def _plain() -> MetaData:
+    plain = MetaData()
+    for table in _of_statements.sorted_tables:
+        for column in table.to_metadata(plain).columns:
+            if isinstance(column.type, Exact | JSONText):
+                column.type = column.type.plain()
+    for table in (sessions, active_sessions):
+        _leave_room(plain.tables[table.name])
+    return plain
+
+
+metadata = _plain()

@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 
-from flask_allmine_liveactivity.forking import call_if_alive
+from flask_allmine_liveactivity.process.forking import call_if_alive
 
 # For so long, in seconds, those who are not first let the others go before them.
 PATIENCE = 0.05
@@ -27,7 +27,7 @@ class Turns:
     """
 
     def __init__(self, longest: float) -> None:
-        self._longest = longest
+        self.longest = longest
         self._renew()
         if hasattr(os, "register_at_fork"):
             # Such hooks cannot be taken back: they must not keep what is not used any more.
@@ -62,7 +62,7 @@ class Turns:
         self._phones += 1
         try:
             return self._changed.wait_for(
-                lambda: not self._taken and not self._overdue, self._longest
+                lambda: not self._taken and not self._overdue, self.longest
             )
         finally:
             self._phones -= 1
@@ -72,6 +72,6 @@ class Turns:
             return True
         self._overdue += 1
         try:
-            return self._changed.wait_for(lambda: not self._taken, self._longest)
+            return self._changed.wait_for(lambda: not self._taken, self.longest)
         finally:
             self._overdue -= 1

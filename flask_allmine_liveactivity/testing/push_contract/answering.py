@@ -23,7 +23,10 @@ class PushVerdicts:
 
     Give the fixtures ``push``, as for ``PushContract``, and ``answer``: a function that is called
     with a token and a ``Verdict``, and lets your server answer the next push to that token in such
-    a way that it means this: a 410 for ``GONE``, a connection that is cut for ``UNREACHABLE``.
+    a way that it means this: a 410 for ``GONE``, a 418 for ``ODD``, a connection that is cut for
+    ``UNREACHABLE``.
+
+    .. versionadded:: 0.1.0
     """
 
     @pytest.mark.parametrize("verdict", REFUSALS)

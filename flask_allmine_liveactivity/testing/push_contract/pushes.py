@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 from flask_allmine_liveactivity.model import Push, Session, new_apns_ids
-from flask_allmine_liveactivity.push.apns.payload import end_payload
+from flask_allmine_liveactivity.push.payload import end_payload
 
 STREAM = "65f1c0ffee65f1c0ffee65f1"
 HOUR = 3600.0
@@ -30,7 +30,7 @@ def a_push(number: int = 1, *, now: float | None = None) -> Push:
         apns_id=next(new_apns_ids()),
         priority=10,
         expiration=int(now + 12 * HOUR),
-        session=Session(
+        target=Session(
             session_id=f"session-{number}",
             user_id="ada",
             device_id=f"device-{number}",
@@ -38,7 +38,7 @@ def a_push(number: int = 1, *, now: float | None = None) -> Push:
             stream_id=STREAM,
             token=token,
             identity=f"identity-{number}",
-            hold=f"hold-{number}",
+            activity_lock=f"hold-{number}",
             registered_at=now,
             token_seen_at=now,
             expires_at=now + 12 * HOUR,

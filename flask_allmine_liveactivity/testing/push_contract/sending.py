@@ -23,6 +23,8 @@ class PushContract:
 
     Give the fixture ``push``: a backend that sends to a server of yours which accepts all. Its
     pushes go to made-up tokens of 160 hex digits.
+
+    .. versionadded:: 0.1.0
     """
 
     most_in_flight = 2000

@@ -26,15 +26,22 @@ pytest.register_assert_rewrite(
             "actors",
             "administering",
             "announcing",
+            "by_the_page",
             "claiming",
+            "clocks",
             "concurrency",
             "exactness",
             "interleaving",
+            "making_room",
             "records",
             "registering",
+            "registering_at_once",
             "registering_by_the_rule",
             "resting",
+            "reviving",
             "settling",
+            "turns",
+            "waking",
         )
     ]
 )
@@ -43,7 +50,9 @@ from flask_allmine_liveactivity.testing.storage_contract.administering import ( 
     Administering,
 )
 from flask_allmine_liveactivity.testing.storage_contract.announcing import Announcing  # noqa: E402
+from flask_allmine_liveactivity.testing.storage_contract.by_the_page import ByThePage  # noqa: E402
 from flask_allmine_liveactivity.testing.storage_contract.claiming import Claiming  # noqa: E402
+from flask_allmine_liveactivity.testing.storage_contract.clocks import Clocks  # noqa: E402
 from flask_allmine_liveactivity.testing.storage_contract.concurrency import (  # noqa: E402
     ProcessConcurrency,
     ThreadConcurrency,
@@ -52,6 +61,9 @@ from flask_allmine_liveactivity.testing.storage_contract.exactness import Exactn
 from flask_allmine_liveactivity.testing.storage_contract.interleaving import (  # noqa: E402
     Interleaving,
 )
+from flask_allmine_liveactivity.testing.storage_contract.making_room import (  # noqa: E402
+    MakingRoom,
+)
 from flask_allmine_liveactivity.testing.storage_contract.registering import (  # noqa: E402
     Registering,
 )
@@ -59,7 +71,9 @@ from flask_allmine_liveactivity.testing.storage_contract.registering_by_the_rule
     RegisteringByTheRule,
 )
 from flask_allmine_liveactivity.testing.storage_contract.resting import Resting  # noqa: E402
+from flask_allmine_liveactivity.testing.storage_contract.reviving import Reviving  # noqa: E402
 from flask_allmine_liveactivity.testing.storage_contract.settling import Settling  # noqa: E402
+from flask_allmine_liveactivity.testing.storage_contract.waking import Waking  # noqa: E402
 
 __all__ = ["ProcessConcurrency", "StorageContract", "ThreadConcurrency"]
 
@@ -67,10 +81,15 @@ __all__ = ["ProcessConcurrency", "StorageContract", "ThreadConcurrency"]
 class StorageContract(
     Registering,
     RegisteringByTheRule,
+    MakingRoom,
     Announcing,
+    Clocks,
+    Waking,
     Resting,
     Claiming,
+    ByThePage,
     Settling,
+    Reviving,
     Administering,
     Exactness,
     Interleaving,
@@ -80,4 +99,6 @@ class StorageContract(
     Give the fixture ``storage``: a fresh one for each test, and empty. A database may be emptied
     by ``storage.purge(NEVER)`` (``flask_allmine_liveactivity.model.NEVER``) instead of being made
     anew.
+
+    .. versionadded:: 0.1.0
     """

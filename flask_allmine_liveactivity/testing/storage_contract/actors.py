@@ -14,8 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from flask_allmine_liveactivity.model import NEVER, Session
-from flask_allmine_liveactivity.registration import Answer, Claimant, register
+from flask_allmine_liveactivity.delivery.schedule import rest_then_look
+from flask_allmine_liveactivity.model import Session
+from flask_allmine_liveactivity.phones.registration import Answer, Claimant, register
 from flask_allmine_liveactivity.storage.base import Storage
 from flask_allmine_liveactivity.testing.storage_contract.records import (
     HOUR,
@@ -61,7 +62,9 @@ def arrive(storage: Storage, crowd: Crowd) -> list[str]:
 def announce_often(storage: Storage, times: int) -> list[int]:
     """End every stream, differently each time; returns the revisions."""
     return [
-        storage.announce(an_announcement(stream_id=stream_id, said=f"{number}"), NOW).revision
+        storage.streams.announce(
+            an_announcement(stream_id=stream_id, said=f"{number}"), NOW
+        ).revision
         for number in range(times)
         for stream_id in STREAMS
     ]
@@ -76,14 +79,14 @@ def deliver(storage: Storage, over: Callable[[], bool], limit: int = 7) -> list[
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         is_over = over()  # asked before looking, so that what came last is seen
-        due = storage.due_events(NOW, 10)
+        due = storage.streams.due(NOW, 10)
         if is_over and not due:
             return claimed
         for event in due:
             while True:
                 if time.monotonic() > end:
                     raise TimeoutError("a stream never came to an end")
-                read = storage.event(event.stream_id)
+                read = storage.streams.read(event.stream_id)
                 assert read is not None
                 batch = take(
                     storage,
@@ -93,11 +96,10 @@ def deliver(storage: Storage, over: Callable[[], bool], limit: int = 7) -> list[
                     lease=HOUR,
                 )
                 claimed += [session.session_id for session in batch]
-                storage.settle([delivered(session, read.revision) for session in batch])
+                storage.sessions.settle([delivered(session, read.revision) for session in batch])
                 if len(batch) < limit:
                     break
-            due_at = storage.next_due(read.stream_id, read.revision)
-            storage.rest(read, NEVER if due_at is None else due_at)
+            rest_then_look(storage, [read], NOW, 1000 * HOUR)
         time.sleep(0.002)
     raise TimeoutError("the streams never came to rest")
 

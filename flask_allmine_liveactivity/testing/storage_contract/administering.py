@@ -1,4 +1,4 @@
-"""What people ask for: revive, release, forget, purge, counts, lists; prepare and close."""
+"""What people ask for: release, forget, purge, counts, lists; prepare and close."""
 
 from __future__ import annotations
 
@@ -36,71 +36,29 @@ class Administering:
         storage.prepare()
         assert everything(storage) == [session]
 
-    # --- revive ------------------------------------------------------------------------------
-
-    def test_a_revived_session_begins_anew(self, storage: Storage) -> None:
-        dead = keep(
-            storage,
-            status=DEAD,
-            delivered=1,
-            attempts=3,
-            rejections=3,
-            reason="BadDeviceToken",
-            due_at=NOW + 99,
-        )
-        assert storage.revive(None, NOW + 5) == {STREAM: 1}
-        assert found(storage, dead) == replace(
-            dead, status=ACTIVE, delivered=0, attempts=0, rejections=0, reason=None, due_at=NOW + 5
-        )
-
-    def test_a_revived_session_can_be_claimed(self, storage: Storage) -> None:
-        keep(storage, status=DEAD, due_at=NOW + 99)
-        storage.revive(STREAM, NOW)
-        assert len(take(storage, now=NOW)) == 1
-
-    def test_revived_sessions_are_counted_by_stream(self, storage: Storage) -> None:
-        keep_many(storage, 2, status=DEAD)
-        keep(storage, status=DEAD, stream_id=OTHER_STREAM)
-        assert storage.revive(None, NOW) == {STREAM: 2, OTHER_STREAM: 1}
-
-    def test_one_streams_sessions_can_be_revived_alone(self, storage: Storage) -> None:
-        keep(storage, status=DEAD)
-        other = keep(storage, status=DEAD, stream_id=OTHER_STREAM)
-        assert storage.revive(STREAM, NOW) == {STREAM: 1}
-        assert found(storage, other) == other
-
-    def test_only_dead_sessions_that_still_run_are_revived(self, storage: Storage) -> None:
-        rows = [
-            keep(storage, status=ACTIVE, attempts=2),
-            keep(storage, status=ENDED, delivered=1),
-            keep(storage, status=DEAD, expires_at=NOW),
-        ]
-        assert storage.revive(None, NOW) == {}
-        assert [found(storage, row) for row in rows] == rows
-
     # --- release and forget ------------------------------------------------------------------
 
     def test_a_released_session_has_no_owner_and_holds_nothing(self, storage: Storage) -> None:
         session = keep(storage, user_id="ada", device_id="phone")
-        assert storage.release("ada", "phone") == 1
+        assert storage.sessions.release("ada", "phone") == 1
         assert found(storage, session) == replace(
-            session, user_id=None, identity=session.session_id, hold=session.session_id
+            session, user_id=None, identity=session.session_id, activity_lock=session.session_id
         )
 
     def test_a_released_session_is_still_to_be_told(self, storage: Storage) -> None:
         keep(storage, user_id="ada", device_id="phone")
-        storage.release("ada", "phone")
+        storage.sessions.release("ada", "phone")
         assert len(take(storage)) == 1
 
     def test_a_release_does_not_disturb_who_is_delivering(self, storage: Storage) -> None:
         keep(storage, user_id="ada", device_id="phone")
         (claimed,) = take(storage)
-        storage.release("ada", "phone")
-        assert storage.settle([delivered(claimed)]) == 1
+        storage.sessions.release("ada", "phone")
+        assert storage.sessions.settle([delivered(claimed)]) == 1
 
     def test_several_sessions_are_released_at_once(self, storage: Storage) -> None:
         keep_many(storage, 3, user_id="ada", device_id="phone")
-        assert storage.release("ada", "phone") == 3
+        assert storage.sessions.release("ada", "phone") == 3
 
     def test_only_active_sessions_of_that_user_on_that_device_are_released(
         self, storage: Storage
@@ -111,12 +69,15 @@ class Administering:
             keep(storage, user_id="ada", device_id="phone", status=ENDED),
             keep(storage, user_id="ada", device_id="phone", status=DEAD),
         ]
-        assert storage.release("ada", "phone") == 0
+        assert storage.sessions.release("ada", "phone") == 0
         assert [found(storage, row) for row in rows] == rows
 
     def test_releasing_twice_releases_nothing_the_second_time(self, storage: Storage) -> None:
         keep(storage, user_id="ada", device_id="phone")
-        assert [storage.release("ada", "phone"), storage.release("ada", "phone")] == [1, 0]
+        assert [
+            storage.sessions.release("ada", "phone"),
+            storage.sessions.release("ada", "phone"),
+        ] == [1, 0]
 
     def test_a_forgotten_users_running_session_keeps_neither_owner_nor_device(
         self, storage: Storage
@@ -128,7 +89,7 @@ class Administering:
             user_id=None,
             device_id="",
             identity=session.session_id,
-            hold=session.session_id,
+            activity_lock=session.session_id,
         )
 
     def test_a_forgotten_users_running_session_is_still_to_be_told(self, storage: Storage) -> None:
@@ -149,17 +110,17 @@ class Administering:
     # --- purge -------------------------------------------------------------------------------
 
     def test_expired_sessions_and_events_are_purged(self, storage: Storage) -> None:
-        for status in SessionStatus:
+        for status in (ACTIVE, ENDED, DEAD):
             keep(storage, status=status, expires_at=NOW - 1)
-        storage.announce(an_announcement(expires_at=NOW - 1), NOW)
+        storage.streams.announce(an_announcement(expires_at=NOW - 1), NOW)
         assert storage.purge(NOW) == 4
         assert everything(storage) == []
-        assert storage.event(STREAM) is None
+        assert storage.streams.read(STREAM) is None
 
     def test_what_expires_at_that_very_time_or_later_stays(self, storage: Storage) -> None:
         keep(storage, expires_at=NOW)
         keep(storage, expires_at=NOW + 1, status=ENDED)
-        storage.announce(an_announcement(expires_at=NOW), NOW)
+        storage.streams.announce(an_announcement(expires_at=NOW), NOW)
         assert storage.purge(NOW) == 0
 
     @pytest.mark.parametrize("status", [ENDED, DEAD])
@@ -174,7 +135,7 @@ class Administering:
     def test_what_was_purged_leaves_its_unique_values_free(self, storage: Storage) -> None:
         old = keep(storage, expires_at=NOW - 1)
         storage.purge(NOW)
-        new = keep(storage, token=old.token, identity=old.identity, hold=old.hold)
+        new = keep(storage, token=old.token, identity=old.identity, activity_lock=old.activity_lock)
         assert everything(storage) == [new]
 
     # --- counts ------------------------------------------------------------------------------
@@ -196,7 +157,7 @@ class Administering:
         assert storage.counts(NOW).dead == {"": 1}
 
     def test_only_who_is_still_to_be_told_and_runs_is_pending(self, storage: Storage) -> None:
-        storage.announce(an_announcement(), NOW)
+        storage.streams.announce(an_announcement(), NOW)
         keep(storage)
         keep(storage, delivered=1)
         keep(storage, expires_at=NOW)
@@ -207,44 +168,72 @@ class Administering:
 
     def test_nobody_is_pending_after_a_reopen(self, storage: Storage) -> None:
         keep(storage)
-        storage.announce(an_announcement(), NOW)
-        storage.reopen(STREAM, NOW)
+        storage.streams.announce(an_announcement(), NOW)
+        storage.streams.reopen(STREAM, NOW)
         counts = storage.counts(NOW)
         assert (counts.pending, counts.oldest_pending_since) == (0, None)
 
     def test_a_claimed_session_is_pending(self, storage: Storage) -> None:
-        storage.announce(an_announcement(), NOW)
+        storage.streams.announce(an_announcement(), NOW)
         keep(storage)
         take(storage)
         assert storage.counts(NOW).pending == 1
 
     def test_pending_ones_that_were_refused_are_counted_by_reason(self, storage: Storage) -> None:
-        storage.announce(an_announcement(), NOW)
+        storage.streams.announce(an_announcement(), NOW)
         keep_many(storage, 2, reason="InternalServerError")
         keep(storage, reason="TooManyRequests")
         keep(storage)
         keep(storage, reason="Unheard", delivered=1)
         assert storage.counts(NOW).waiting == {"InternalServerError": 2, "TooManyRequests": 1}
 
+    def test_the_first_of_those_that_were_refused_is_due_again_then(self, storage: Storage) -> None:
+        storage.streams.announce(an_announcement(), NOW)
+        for due_at in (NOW + 900, NOW + 60, NOW + 300):
+            keep(storage, reason="BadDeviceToken", due_at=due_at)
+        keep(storage, reason="TooManyRequests", due_at=NOW - 5)
+        keep(storage, due_at=NOW + 1)
+        keep(storage, reason="Unheard", delivered=1)
+        assert storage.counts(NOW).next_tries == {
+            "BadDeviceToken": NOW + 60,
+            "TooManyRequests": NOW - 5,
+        }
+
     def test_who_registered_before_the_end_waits_since_the_end(self, storage: Storage) -> None:
         keep(storage, token_seen_at=NOW - 500)
-        storage.announce(an_announcement(), NOW - 20)
+        storage.streams.announce(an_announcement(), NOW - 20)
         assert storage.counts(NOW).oldest_pending_since == NOW - 20
+
+    def test_he_waits_since_then_though_a_batch_has_gone_out(self, storage: Storage) -> None:
+        keep(storage, token_seen_at=NOW - 500)
+        event = storage.streams.announce(an_announcement(), NOW - 20)
+        storage.streams.stamp([event], int(NOW))
+        assert storage.counts(NOW).oldest_pending_since == NOW - 20
+
+    def test_another_end_is_another_wait_and_the_same_again_is_none(self, storage: Storage) -> None:
+        keep(storage, token_seen_at=NOW - 500)
+        storage.streams.announce(an_announcement(), NOW - 20)
+        storage.streams.announce(an_announcement(), NOW - 15)
+        assert storage.counts(NOW).oldest_pending_since == NOW - 20
+        storage.streams.announce(an_announcement(said="else"), NOW - 10)
+        assert storage.counts(NOW).oldest_pending_since == NOW - 10
+        assert storage.streams.reopen(STREAM, NOW - 5).announced_at is None
+        assert storage.streams.announce(an_announcement(), NOW - 5).announced_at == NOW - 5
 
     def test_who_registered_after_the_end_waits_since_then(self, storage: Storage) -> None:
         keep(storage, token_seen_at=NOW - 5.5)
-        storage.announce(an_announcement(), NOW - 20)
+        storage.streams.announce(an_announcement(), NOW - 20)
         assert storage.counts(NOW).oldest_pending_since == NOW - 5.5
 
     def test_the_oldest_of_all_pending_is_said(self, storage: Storage) -> None:
         for ago in (3, 8, 5):
             keep(storage, token_seen_at=NOW - ago, reason=f"reason {ago}")
-        storage.announce(an_announcement(), NOW - 20)
+        storage.streams.announce(an_announcement(), NOW - 20)
         assert storage.counts(NOW).oldest_pending_since == NOW - 8
 
     def test_one_stream_can_be_counted_alone(self, storage: Storage) -> None:
         for stream_id, rows in ((STREAM, 1), (OTHER_STREAM, 2)):
-            storage.announce(an_announcement(stream_id=stream_id), NOW)
+            storage.streams.announce(an_announcement(stream_id=stream_id), NOW)
             keep_many(storage, rows, stream_id=stream_id, reason="Why")
             keep(storage, stream_id=stream_id, status=DEAD, reason="Unregistered")
         assert storage.counts(NOW, OTHER_STREAM) == Counts(
@@ -252,6 +241,7 @@ class Administering:
             pending=2,
             oldest_pending_since=NOW,
             waiting={"Why": 2},
+            next_tries={"Why": NOW},
             dead={"Unregistered": 1},
         )
 
@@ -260,7 +250,7 @@ class Administering:
     def test_pages_are_sorted_disjoint_and_complete(self, storage: Storage) -> None:
         rows = keep_many(storage, 7)
         pages, after = [], ""
-        while page := storage.sessions(after=after, limit=3):
+        while page := storage.sessions.page(after=after, limit=3):
             pages.append([session.session_id for session in page])
             after = pages[-1][-1]
             assert len(pages) < 9, "the pages have no end"
@@ -270,10 +260,10 @@ class Administering:
     def test_a_row_that_is_deleted_between_two_pages_hides_no_other(self, storage: Storage) -> None:
         first = keep(storage, session_id="1" * 32, user_id="ada", status=ENDED)
         second = keep(storage, session_id="2" * 32)
-        (page,) = storage.sessions(limit=1)
+        (page,) = storage.sessions.page(limit=1)
         storage.forget_user("ada")
         assert page == first
-        assert storage.sessions(after=page.session_id) == [second]
+        assert storage.sessions.page(after=page.session_id) == [second]
 
     def test_lists_can_be_narrowed(self, storage: Storage) -> None:
         one = keep(storage, user_id="ada")
@@ -286,7 +276,7 @@ class Administering:
 
     def test_a_page_holds_a_hundred_where_nothing_is_said(self, storage: Storage) -> None:
         keep_many(storage, 101)
-        assert len(storage.sessions()) == 100
+        assert len(storage.sessions.page()) == 100
 
     def test_a_session_that_was_never_registered_is_not_listed(self, storage: Storage) -> None:
         keep(storage)
@@ -295,5 +285,5 @@ class Administering:
     def test_an_hour_of_idling_changes_nothing(self, storage: Storage) -> None:
         """A storage has no clock: only the time that it is handed counts."""
         session = keep(storage, expires_at=NOW + HOUR)
-        storage.due_events(NOW + 99 * HOUR, 10)
+        storage.streams.due(NOW + 99 * HOUR, 10)
         assert everything(storage) == [session]

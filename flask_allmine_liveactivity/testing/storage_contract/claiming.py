@@ -1,4 +1,4 @@
-"""Storage.claim and next_due: who is to be told now, and by whom."""
+"""Claims.claim and next_due: who is to be told now, and by whom."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Claiming:
 
     def test_a_pending_session_is_claimed(self, storage: Storage) -> None:
         session = keep(storage)
-        claimed = storage.claim(
+        claimed = storage.sessions.claim(
             STREAM, 1, claim_id="c" * 32, limit=10, now=NOW, leased_until=NOW + LEASE
         )
         assert claimed == [replace(session, claim_id="c" * 32, leased_until=NOW + LEASE)]
@@ -105,25 +105,25 @@ class Claiming:
         keep(storage, delivered=1)
         keep(storage, status=SessionStatus.DEAD)
         keep(storage, stream_id=OTHER_STREAM)
-        assert storage.next_due(STREAM, 1) is None
+        assert storage.sessions.next_due(STREAM, 1) is None
 
     def test_the_earliest_pending_session_is_due_next(self, storage: Storage) -> None:
         keep(storage, due_at=NOW + 9)
         keep(storage, due_at=NOW + 4.5)
         keep(storage, due_at=NOW + 1, delivered=1)
-        assert storage.next_due(STREAM, 1) == NOW + 4.5
+        assert storage.sessions.next_due(STREAM, 1) == NOW + 4.5
 
     def test_what_another_has_claimed_is_due_when_his_lease_ends(self, storage: Storage) -> None:
         keep(storage)
         take(storage)
-        assert storage.next_due(STREAM, 1) == NOW + LEASE
+        assert storage.sessions.next_due(STREAM, 1) == NOW + LEASE
 
     def test_what_nobody_has_claimed_is_due_before_what_another_has(self, storage: Storage) -> None:
         keep_many(storage, 3)
         take(storage)
         keep(storage, due_at=NOW + LEASE - 1)
         keep(storage, due_at=NOW + LEASE - 2)
-        assert storage.next_due(STREAM, 1) == NOW + LEASE - 2
+        assert storage.sessions.next_due(STREAM, 1) == NOW + LEASE - 2
 
     def test_a_lease_that_ends_before_the_next_wait_is_over_comes_first(
         self, storage: Storage
@@ -132,10 +132,10 @@ class Claiming:
         take(storage, limit=1, lease=LEASE + 5)
         take(storage, limit=1)
         keep(storage, due_at=NOW + LEASE + 1)
-        assert storage.next_due(STREAM, 1) == NOW + LEASE
+        assert storage.sessions.next_due(STREAM, 1) == NOW + LEASE
 
     def test_what_waits_is_due_when_its_wait_is_over(self, storage: Storage) -> None:
         keep(storage)
         (claimed,) = take(storage)
-        storage.settle([later(claimed, NOW + 8)])
-        assert storage.next_due(STREAM, 1) == NOW + 8
+        storage.sessions.settle([later(claimed, NOW + 8)])
+        assert storage.sessions.next_due(STREAM, 1) == NOW + 8

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from flask_allmine_liveactivity.model import NEVER, SessionStatus
-from flask_allmine_liveactivity.registration import Claimant
+from flask_allmine_liveactivity.model import SessionStatus
 from flask_allmine_liveactivity.storage.base import Storage
-from flask_allmine_liveactivity.testing.storage_contract import actors
+from flask_allmine_liveactivity.testing.storage_contract import actors, by_the_page
 from flask_allmine_liveactivity.testing.storage_contract.actors import (
     STREAMS,
     Crowd,
@@ -21,8 +20,8 @@ from flask_allmine_liveactivity.testing.storage_contract.actors import (
     arrive,
     at_once,
     deliver,
-    sign_up,
 )
+from flask_allmine_liveactivity.testing.storage_contract.making_room import MakingRoomAtOnce
 from flask_allmine_liveactivity.testing.storage_contract.records import (
     HOUR,
     LEASE,
@@ -30,36 +29,25 @@ from flask_allmine_liveactivity.testing.storage_contract.records import (
     an_announcement,
     everything,
     ids,
-    keep,
     keep_many,
     later,
     take,
     the_event,
 )
-
-ADA = Claimant(
-    user_id="ada", device_id="phone", activity_id="ride", stream_id=STREAMS[0], token="t"
+from flask_allmine_liveactivity.testing.storage_contract.registering_at_once import (
+    RegisteringAtOnce,
 )
 
 
-def of(user: int, token: str) -> Claimant:
-    return Claimant(
-        user_id=f"user-{user}",
-        device_id="phone",
-        activity_id="ride",
-        stream_id=STREAMS[0],
-        token=token,
-    )
-
-
-class ThreadConcurrency:
+class ThreadConcurrency(MakingRoomAtOnce, RegisteringAtOnce):
     """What holds for a storage that many threads of one process work on at once.
 
     Give the fixture ``storage``, empty.
+
+    .. versionadded:: 0.1.0
     """
 
     phones = 40
-    rounds = 5
 
     def test_nobody_is_lost_and_nobody_claimed_twice_by_eight_threads(
         self, storage: Storage
@@ -95,6 +83,26 @@ class ThreadConcurrency:
         both = [session.session_id for sessions in claimed for session in sessions]
         assert sorted(both) == sorted(session.session_id for session in rows)
 
+    def test_eight_workers_that_claim_by_the_page_claim_nobody_twice(
+        self, storage: Storage
+    ) -> None:
+        """All of them see the same phones as the next ones."""
+        events = by_the_page.streams(storage, 3, phones=self.phones)
+
+        def work() -> list[str]:
+            claimed: list[str] = []
+            while page := by_the_page.take_each(storage, events, limit=1):
+                assert not ids(page) & set(claimed), "claimed again while its lease ran"
+                claimed += ids(page)
+            return claimed
+
+        claimed = at_once([work] * 8)
+        # Workers go past what is being claimed at that moment.
+        claimed.append(work())
+        assert Counter(each for ours in claimed for each in ours) == Counter(
+            ids(everything(storage))
+        )
+
     def test_each_of_eight_workers_on_one_stream_gets_work_and_all_is_claimed_once(
         self, storage: Storage
     ) -> None:
@@ -118,71 +126,26 @@ class ThreadConcurrency:
         got = {session.session_id: session for sessions in claimed for session in sessions}
         assert got == {session.session_id: session for session in everything(storage)}
 
-    def test_of_eight_users_with_one_token_one_has_it(self, storage: Storage) -> None:
-        for number in range(self.rounds):
-            clear(storage)
-            token = f"token-{number}"
-            answers = at_once([partial(sign_up, storage, of(user, token)) for user in range(8)])
-            assert Counter(answers) == {"registered": 1, "conflict": 7}
-            (holder,) = everything(storage)
-            assert holder.user_id == f"user-{answers.index('registered')}"
+    def test_revivals_take_nobody_out_of_a_workers_hands(self, storage: Storage) -> None:
+        rows = keep_many(storage, self.phones, attempts=1, reason="BadDeviceToken")
 
-    def test_of_eight_users_with_one_activity_one_holds_it_and_all_are_kept(
-        self, storage: Storage
-    ) -> None:
-        for _ in range(self.rounds):
-            clear(storage)
-            answers = at_once(
-                [partial(sign_up, storage, of(user, f"token-{user}")) for user in range(8)]
-            )
-            assert Counter(answers) == {"registered": 1, "conflict": 7}
-            rows = everything(storage)
-            (holder,) = [row for row in rows if row.hold != row.session_id]
-            assert len(rows) == 8
-            assert holder.user_id == f"user-{answers.index('registered')}"
+        def revive() -> int:
+            return sum(sum(storage.sessions.revive(None, NOW).values()) for _ in range(self.rounds))
 
-    def test_an_expired_token_is_taken_over_by_one_of_eight_users(self, storage: Storage) -> None:
-        for _ in range(self.rounds):
-            clear(storage)
-            keep(storage, token="t", expires_at=NOW - 1)
-            answers = at_once([partial(sign_up, storage, of(user, "t")) for user in range(8)])
-            assert Counter(answers) == {"registered": 1, "conflict": 7}
-            (holder,) = everything(storage)
-            assert holder.user_id == f"user-{answers.index('registered')}"
-
-    def test_one_phone_that_registers_eight_times_at_once_has_one_row(
-        self, storage: Storage
-    ) -> None:
-        for _ in range(self.rounds):
-            clear(storage)
-            answers = at_once([partial(sign_up, storage, ADA)] * 8)
-            assert set(answers) == {"registered"}
-            assert len(everything(storage)) == 1
-
-    def test_eight_rotations_of_one_activity_at_once_leave_one_row(self, storage: Storage) -> None:
-        for _ in range(self.rounds):
-            clear(storage)
-            tokens = [f"token-{number}" for number in range(8)]
-            rotations = [
-                Claimant(
-                    user_id="ada",
-                    device_id="phone",
-                    activity_id="ride",
-                    stream_id=STREAMS[0],
-                    token=token,
-                )
-                for token in tokens
-            ]
-            answers = at_once([partial(sign_up, storage, rotation) for rotation in rotations])
-            assert set(answers) == {"registered"}
-            (row,) = everything(storage)
-            assert row.token in tokens
+        workers = [partial(actors.claim_all, storage, 3)] * 4
+        *claimed, first, second = at_once([*workers, revive, revive])
+        # Workers go past what is being written at that moment.
+        claimed.append(actors.claim_all(storage, 3))
+        got = {session.session_id: session for sessions in claimed for session in sessions}
+        assert Counter(each.session_id for ours in claimed for each in ours) == Counter(ids(rows))
+        assert got == {session.session_id: session for session in everything(storage)}
+        assert sum(session.attempts == 0 for session in got.values()) == first + second
 
     def test_eight_hosts_that_end_a_stream_for_the_first_time_agree(self, storage: Storage) -> None:
         for number in range(self.rounds):
             stream_id = f"new-{number}"
             announcement = an_announcement(stream_id=stream_id)
-            events = at_once([partial(storage.announce, announcement, NOW)] * 8)
+            events = at_once([partial(storage.streams.announce, announcement, NOW)] * 8)
             assert {event.revision for event in events} == {1}
             assert len({event.timestamp for event in events}) == 1
 
@@ -194,7 +157,9 @@ class ThreadConcurrency:
             events = at_once(
                 [
                     partial(
-                        storage.announce, an_announcement(stream_id=stream_id, said=str(said)), NOW
+                        storage.streams.announce,
+                        an_announcement(stream_id=stream_id, said=str(said)),
+                        NOW,
                     )
                     for said in range(8)
                 ]
@@ -204,33 +169,54 @@ class ThreadConcurrency:
             last = max(events, key=lambda event: event.revision)
             assert the_event(storage, stream_id).said == last.said
 
-    def test_every_touch_counts(self, storage: Storage) -> None:
-        storage.announce(an_announcement(), NOW)
-        stream_id = an_announcement().stream_id
-        at_once([lambda: [storage.touch(stream_id, NOW, NOW) for _ in range(10)]] * 8)
-        assert the_event(storage).touch == 80
+    def test_eight_phones_that_find_an_event_at_rest_wake_it_with_one_write(
+        self, storage: Storage
+    ) -> None:
+        for number in range(self.rounds):
+            stream_id = f"new-{number}"
+            event = storage.streams.announce(an_announcement(stream_id=stream_id), NOW)
+            storage.streams.rest([(event, NOW + HOUR)])
+            woken = at_once([partial(storage.streams.wake, stream_id, NOW, NOW)] * 8)
+            assert {each.touch for each in woken} == {event.touch + 2}
+            assert the_event(storage, stream_id) == woken[0]
 
-    def test_touches_and_announcements_do_not_undo_each_other(self, storage: Storage) -> None:
+    def test_who_wakes_rests_and_announces_does_not_undo_the_others(self, storage: Storage) -> None:
         stream_id = an_announcement().stream_id
-        storage.announce(an_announcement(said="first"), NOW)
+        storage.streams.announce(an_announcement(said="first"), NOW)
 
         def end(who: int) -> None:
             for number in range(5):
-                storage.announce(an_announcement(said=f"{who} {number}"), NOW)
+                storage.streams.announce(an_announcement(said=f"{who} {number}"), NOW)
 
-        def touch(who: int) -> None:
+        def wake(who: int) -> list[int]:
+            woken = []
             for number in range(10):
-                storage.touch(stream_id, NOW + 99 * HOUR + number, NOW)
+                event = storage.streams.wake(stream_id, NOW + 99 * HOUR + number, NOW)
+                assert event is not None
+                woken.append(event.touch)
+            return woken
 
-        at_once([partial(end, 0), partial(end, 1), *[partial(touch, who) for who in range(6)]])
+        def rest() -> int:
+            return sum(storage.streams.rest([(the_event(storage), NOW + HOUR)]) for _ in range(10))
+
+        *_, rests, first, second, third = at_once(
+            [partial(end, 0), partial(end, 1), rest, *[partial(wake, who) for who in range(3)]]
+        )
         event = the_event(storage)
-        assert (event.revision, event.touch) == (11, 10 + 60)
-        assert event.expires_at == NOW + 99 * HOUR + 9
+        assert event.revision == 11
+        assert event.expires_at > NOW + 99 * HOUR + 9
+        # Each announcement has raised it, and each rest of what was awake.
+        assert event.touch >= 10 + rests
+        for seen in (first, second, third):
+            assert seen == sorted(seen)
+            assert all(touch % 2 for touch in seen), "woken, and not awake"
 
     def test_only_one_of_eight_workers_that_settle_a_retry_counts(self, storage: Storage) -> None:
         keep_many(storage, 10)
         claimed = take(storage)
-        counted = at_once([partial(storage.settle, [later(session) for session in claimed])] * 8)
+        counted = at_once(
+            [partial(storage.sessions.settle, [later(session) for session in claimed])] * 8
+        )
         assert sum(counted) == 10
 
 
@@ -244,6 +230,8 @@ class ProcessConcurrency:
         @pytest.fixture
         def reopen(tmp_path):
             return functools.partial(open_my_storage, tmp_path / "file")
+
+    .. versionadded:: 0.1.0
     """
 
     phones_of_a_process = 40
@@ -324,10 +312,6 @@ def stop(processes: list[Any]) -> None:
             process.kill()
             process.join()
         process.close()
-
-
-def clear(storage: Storage) -> None:
-    storage.purge(NEVER)
 
 
 def assert_all_told_once(storage: Storage, crowds: list[Crowd], claims: list[list[str]]) -> None:

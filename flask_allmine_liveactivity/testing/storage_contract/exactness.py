@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from flask_allmine_liveactivity.model import Session, SessionStatus
-from flask_allmine_liveactivity.storage.base import Outcome, Resolution, Storage
+from flask_allmine_liveactivity.storage.base import Storage
+from flask_allmine_liveactivity.storage.resolution import Outcome, Resolution
 from flask_allmine_liveactivity.testing.storage_contract.records import (
     NOW,
     a_session,
@@ -50,7 +51,7 @@ class Exactness:
         first, second = keep(storage, user_id=one), keep(storage, user_id=two)
         assert everything(storage, user_id=one) == [first]
         assert everything(storage, user_id=two) == [second]
-        assert (storage.count_of_user(one), storage.count_of_user(two)) == (1, 1)
+        assert (storage.sessions.count_of_user(one), storage.sessions.count_of_user(two)) == (1, 1)
 
     @each_pair
     def test_forgetting_one_user_keeps_the_other(
@@ -58,21 +59,33 @@ class Exactness:
     ) -> None:
         keep(storage, user_id=one, status=SessionStatus.ENDED)
         other = keep(storage, user_id=two, status=SessionStatus.ENDED)
-        assert storage.make_room(one, 5, NOW) + storage.forget_user(one) == 1
+        assert storage.forget_user(one) == 1
         assert everything(storage) == [other]
+
+    @each_pair
+    def test_one_users_rows_make_no_room_for_the_other(
+        self, storage: Storage, one: str, two: str
+    ) -> None:
+        keep(storage, user_id=one, status=SessionStatus.ENDED)
+        keep(storage, user_id=two, status=SessionStatus.ENDED)
+        new = a_session(user_id=two)
+        storage.sessions.register(
+            new, lambda met: Resolution(outcome=Outcome.STORED, write=new), at_most=1
+        )
+        assert (storage.sessions.count_of_user(one), everything(storage, user_id=two)) == (1, [new])
 
     @each_pair
     def test_two_devices_are_two(self, storage: Storage, one: str, two: str) -> None:
         keep(storage, user_id="u", device_id=one)
         keep(storage, user_id="u", device_id=two)
-        assert storage.release("u", one) == 1
+        assert storage.sessions.release("u", one) == 1
 
     @each_pair
     def test_two_streams_are_two(self, storage: Storage, one: str, two: str) -> None:
         keep(storage, stream_id=one)
         other = keep(storage, stream_id=two)
-        storage.announce(an_announcement(stream_id=one, said=one), NOW)
-        storage.announce(an_announcement(stream_id=two, said=two), NOW)
+        storage.streams.announce(an_announcement(stream_id=one, said=one), NOW)
+        storage.streams.announce(an_announcement(stream_id=two, said=two), NOW)
         assert len(take(storage, stream_id=one)) == 1
         assert everything(storage, stream_id=two) == [other]
         assert (the_event(storage, one).said, the_event(storage, two).said) == (one, two)
@@ -80,15 +93,15 @@ class Exactness:
 
     @each_pair
     def test_two_unique_values_are_two(self, storage: Storage, one: str, two: str) -> None:
-        first = keep(storage, token=one, identity=one, hold=one)
-        second = a_session(token=two, identity=two, hold=two)
+        first = keep(storage, token=one, identity=one, activity_lock=one)
+        second = a_session(token=two, identity=two, activity_lock=two)
         met: list[Session] = []
 
         def resolve(rows: Sequence[Session]) -> Resolution:
             met.extend(rows)
             return Resolution(outcome=Outcome.STORED, write=second)
 
-        storage.register(second, resolve)
+        storage.sessions.register(second, resolve)
         assert met == []
         assert ids(everything(storage)) == ids([first, second])
 

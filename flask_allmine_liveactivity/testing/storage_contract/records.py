@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from flask_allmine_liveactivity.model import (
+    NEVER,
     Announcement,
     Session,
     SessionStatus,
@@ -16,7 +17,8 @@ from flask_allmine_liveactivity.model import (
     StreamState,
     new_id,
 )
-from flask_allmine_liveactivity.storage.base import Outcome, Resolution, Storage
+from flask_allmine_liveactivity.storage.base import Storage
+from flask_allmine_liveactivity.storage.resolution import Outcome, Resolution
 
 NOW = 1_790_000_000.0
 HOUR = 3600.0
@@ -38,7 +40,7 @@ def a_session(**given: Any) -> Session:
         "stream_id": STREAM,
         "token": f"{number:064x}",
         "identity": f"identity-{number}",
-        "hold": f"activity-{number}",
+        "activity_lock": f"activity-{number}",
         "registered_at": NOW,
         "token_seen_at": NOW,
         "expires_at": NOW + 12 * HOUR,
@@ -65,7 +67,9 @@ def an_announcement(**given: Any) -> Announcement:
 def keep(storage: Storage, **given: Any) -> Session:
     """Store a session as it is."""
     session = a_session(**given)
-    storage.register(session, lambda met: Resolution(outcome=Outcome.STORED, write=session))
+    storage.sessions.register(
+        session, lambda met: Resolution(outcome=Outcome.STORED, write=session)
+    )
     return session
 
 
@@ -76,7 +80,11 @@ def keep_many(storage: Storage, rows: int, **given: Any) -> list[Session]:
 
 def everything(storage: Storage, **wanted: Any) -> list[Session]:
     """All sessions of a small storage."""
-    return storage.sessions(limit=10_000, **wanted)
+    return storage.sessions.page(limit=10_000, **wanted)
+
+
+def clear(storage: Storage) -> None:
+    storage.purge(NEVER)
 
 
 def ids(sessions: list[Session]) -> set[str]:
@@ -98,7 +106,7 @@ def found(storage: Storage, session: Session) -> Session:
 
 def the_event(storage: Storage, stream_id: str = STREAM) -> StreamEvent:
     """A stream's event; it must be there."""
-    event = storage.event(stream_id)
+    event = storage.streams.read(stream_id)
     assert event is not None
     return event
 
@@ -113,7 +121,7 @@ def take(
     lease: float = LEASE,
 ) -> list[Session]:
     """Claim under a claim id of its own."""
-    return storage.claim(
+    return storage.sessions.claim(
         stream_id, revision, claim_id=new_id(), limit=limit, now=now, leased_until=now + lease
     )
 

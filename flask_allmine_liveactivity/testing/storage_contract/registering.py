@@ -1,4 +1,4 @@
-"""Storage.register: one decision, written whole or not at all. And the room for it."""
+"""Storage.register: one decision, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from flask_allmine_liveactivity.model import Session, SessionStatus
-from flask_allmine_liveactivity.storage.base import Outcome, Resolution, Storage
+from flask_allmine_liveactivity.storage.base import Storage
+from flask_allmine_liveactivity.storage.resolution import Outcome, Resolution
 from flask_allmine_liveactivity.testing.storage_contract.records import (
     NOW,
     OTHER_STREAM,
@@ -33,7 +34,7 @@ def met_by(storage: Storage, session: Session) -> set[str]:
         met[:] = rows
         return Resolution(outcome=Outcome.CONFLICT)
 
-    storage.register(session, look)
+    storage.sessions.register(session, look)
     return ids(met)
 
 
@@ -69,7 +70,7 @@ class Registering:
             stream_id="s" * 255,
             token="f" * 1024,
             identity="i" * 64,
-            hold="h" * 64,
+            activity_lock="h" * 64,
             reason="r" * 255,
         )
         assert everything(storage) == [session]
@@ -77,13 +78,13 @@ class Registering:
     def test_the_resolution_is_returned(self, storage: Storage) -> None:
         session = a_session()
         resolution = writing(session)
-        assert storage.register(session, lambda met: resolution) == resolution
+        assert storage.sessions.register(session, lambda met: resolution) == resolution
 
     def test_nobody_is_met_where_nothing_is_shared(self, storage: Storage) -> None:
         keep(storage)
         assert met_by(storage, a_session()) == set()
 
-    @pytest.mark.parametrize("shared", ["token", "identity", "hold"])
+    @pytest.mark.parametrize("shared", ["token", "identity", "activity_lock"])
     def test_rows_that_share_something_unique_are_met(self, storage: Storage, shared: str) -> None:
         other = keep(storage)
         keep(storage)
@@ -92,7 +93,9 @@ class Registering:
 
     def test_three_rows_can_be_met_at_once(self, storage: Storage) -> None:
         one, two, three = keep(storage), keep(storage), keep(storage)
-        session = a_session(token=one.token, identity=two.identity, hold=three.hold)
+        session = a_session(
+            token=one.token, identity=two.identity, activity_lock=three.activity_lock
+        )
         assert met_by(storage, session) == ids([one, two, three])
 
     def test_a_row_that_shares_all_three_is_met_once(self, storage: Storage) -> None:
@@ -103,13 +106,13 @@ class Registering:
             met[:] = rows
             return Resolution(outcome=Outcome.CONFLICT)
 
-        storage.register(replace(other, session_id="0" * 32), look)
+        storage.sessions.register(replace(other, session_id="0" * 32), look)
         assert met == [other]
 
     def test_a_met_row_of_that_id_is_changed(self, storage: Storage) -> None:
         before = keep(storage)
         after = replace(before, token="c" * 64, token_seen_at=NOW + 9, claim_id=None)
-        storage.register(after, lambda met: writing(after))
+        storage.sessions.register(after, lambda met: writing(after))
         assert everything(storage) == [after]
 
     def test_a_row_can_change_hands_and_stream(self, storage: Storage) -> None:
@@ -117,15 +120,15 @@ class Registering:
         after = a_session(
             session_id=before.session_id, token=before.token, stream_id=OTHER_STREAM, due_at=NOW + 5
         )
-        storage.register(after, lambda met: writing(after))
+        storage.sessions.register(after, lambda met: writing(after))
         assert everything(storage) == [after]
-        assert storage.claim(
+        assert storage.sessions.claim(
             OTHER_STREAM, 1, claim_id="c" * 32, limit=9, now=NOW + 5, leased_until=NOW + 9
         )
 
     def test_writing_the_same_row_again_changes_nothing(self, storage: Storage) -> None:
         session = keep(storage)
-        storage.register(session, lambda met: writing(session))
+        storage.sessions.register(session, lambda met: writing(session))
         assert everything(storage) == [session]
 
     def test_a_renewal_keeps_the_claim_that_it_says_nothing_of(self, storage: Storage) -> None:
@@ -135,39 +138,41 @@ class Registering:
         def renew(met: Sequence[Session]) -> Resolution:
             return writing(replace(met[0], token_seen_at=NOW + 3) if met else session)
 
-        storage.claim(
+        storage.sessions.claim(
             session.stream_id, 1, claim_id="c" * 32, limit=1, now=NOW, leased_until=NOW + 60
         )
-        storage.register(session, renew)
+        storage.sessions.register(session, renew)
         after = found(storage, session)
         assert (after.claim_id, after.leased_until) == ("c" * 32, NOW + 60)
         assert after.token_seen_at == NOW + 3
 
-    @pytest.mark.parametrize("outcome", [Outcome.CONFLICT, Outcome.FULL])
+    @pytest.mark.parametrize("outcome", [Outcome.CONFLICT, Outcome.ELSEWHERE, Outcome.FULL])
     def test_a_refusal_writes_nothing(self, storage: Storage, outcome: Outcome) -> None:
         other = keep(storage)
         session = a_session(token=other.token)
         refused = Resolution(outcome=outcome)
-        assert storage.register(session, lambda met: refused) == refused
+        assert storage.sessions.register(session, lambda met: refused) == refused
         assert everything(storage) == [other]
 
     def test_a_refusal_that_meets_nobody_writes_nothing(self, storage: Storage) -> None:
-        storage.register(a_session(), lambda met: Resolution(outcome=Outcome.FULL))
+        storage.sessions.register(a_session(), lambda met: Resolution(outcome=Outcome.FULL))
         assert everything(storage) == []
 
     def test_superseded_rows_are_deleted(self, storage: Storage) -> None:
         old, bystander = keep(storage), keep(storage)
         new = a_session(identity=old.identity)
-        storage.register(new, lambda met: writing(new, delete=tuple(row.session_id for row in met)))
+        storage.sessions.register(
+            new, lambda met: writing(new, delete=tuple(row.session_id for row in met))
+        )
         assert ids(everything(storage)) == ids([new, bystander])
 
     def test_a_row_in_the_way_yields_its_hold(self, storage: Storage) -> None:
         old = keep(storage)
-        new = a_session(hold=old.hold)
-        storage.register(
-            new, lambda met: writing(new, yield_hold=tuple(row.session_id for row in met))
+        new = a_session(activity_lock=old.activity_lock)
+        storage.sessions.register(
+            new, lambda met: writing(new, unlock=tuple(row.session_id for row in met))
         )
-        assert found(storage, old) == replace(old, hold=old.session_id)
+        assert found(storage, old) == replace(old, activity_lock=old.session_id)
         assert found(storage, new) == new
 
     def test_one_resolution_can_delete_yield_and_change(self, storage: Storage) -> None:
@@ -176,19 +181,17 @@ class Registering:
             session_id=survivor.session_id,
             token=survivor.token,
             identity=superseded.identity,
-            hold=in_the_way.hold,
+            activity_lock=in_the_way.activity_lock,
         )
 
         def resolve(met: Sequence[Session]) -> Resolution:
             if len(met) < 3:
                 return writing(new)
-            return writing(
-                new, delete=(superseded.session_id,), yield_hold=(in_the_way.session_id,)
-            )
+            return writing(new, delete=(superseded.session_id,), unlock=(in_the_way.session_id,))
 
-        storage.register(new, resolve)
+        storage.sessions.register(new, resolve)
         assert stored(storage, superseded) is None
-        assert found(storage, in_the_way).hold == in_the_way.session_id
+        assert found(storage, in_the_way).activity_lock == in_the_way.session_id
         assert found(storage, survivor) == new
 
     def test_an_error_of_the_rule_reaches_the_caller_and_leaves_all_as_it_was(
@@ -200,7 +203,7 @@ class Registering:
             raise LookupError("a mistake in the rule")
 
         with pytest.raises(LookupError):
-            storage.register(a_session(token=other.token), fail)
+            storage.sessions.register(a_session(token=other.token), fail)
         assert everything(storage) == [other]
         keep(storage)
 
@@ -211,37 +214,7 @@ class Registering:
             keep(storage, user_id="ada", status=status)
         keep(storage, user_id="grace")
         keep(storage, user_id=None)
-        assert storage.count_of_user("ada") == 3
+        assert storage.sessions.count_of_user("ada") == len(SessionStatus)
 
     def test_a_user_who_has_none_has_none(self, storage: Storage) -> None:
-        assert storage.count_of_user("nobody") == 0
-
-    def test_room_is_made_of_the_oldest_first(self, storage: Storage) -> None:
-        rows = [
-            keep(storage, user_id="ada", status=SessionStatus.ENDED, registered_at=NOW - age)
-            for age in (10, 30, 20)
-        ]
-        assert storage.make_room("ada", 2, NOW) == 2
-        assert ids(everything(storage)) == {rows[0].session_id}
-
-    def test_room_is_made_of_ended_dead_and_expired_rows(self, storage: Storage) -> None:
-        keep(storage, user_id="ada", status=SessionStatus.ENDED)
-        keep(storage, user_id="ada", status=SessionStatus.DEAD)
-        keep(storage, user_id="ada", expires_at=NOW)
-        assert storage.make_room("ada", 100, NOW) == 3
-        assert everything(storage) == []
-
-    def test_a_running_session_never_makes_room(self, storage: Storage) -> None:
-        running = keep(storage, user_id="ada", expires_at=NOW + 1)
-        assert storage.make_room("ada", 5, NOW) == 0
-        assert everything(storage) == [running]
-
-    def test_another_users_sessions_make_no_room(self, storage: Storage) -> None:
-        keep(storage, user_id="grace", status=SessionStatus.ENDED)
-        keep(storage, user_id=None, status=SessionStatus.ENDED)
-        assert storage.make_room("ada", 5, NOW) == 0
-
-    def test_what_has_made_room_leaves_its_unique_values_free(self, storage: Storage) -> None:
-        over = keep(storage, user_id="ada", status=SessionStatus.ENDED)
-        storage.make_room("ada", 1, NOW)
-        assert met_by(storage, over) == set()
+        assert storage.sessions.count_of_user("nobody") == 0

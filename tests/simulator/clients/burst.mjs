@@ -1,16 +1,22 @@
 // Sends many pushes at once over one connection of node's HTTP/2 client.
 //
-// On its standard input: {"url", "ca", "token", "topic", "count", "warm"}. On its standard output:
-// how many answers of each kind there were, the limits of streams that the server has named, and
-// its GOAWAY.
+// On its standard input: {"url", "ca", "token", "topic", "count", "warm", "alpn"}. On its standard
+// output: how many answers of each kind there were, the limits of streams that the server has named,
+// and its GOAWAY.
 
 import { readFileSync } from "node:fs";
 import http2 from "node:http2";
+import tls from "node:tls";
 
-const { url, ca, token, topic, count, warm } = JSON.parse(readFileSync(0, "utf8"));
+const { url, ca, token, topic, count, warm, alpn } = JSON.parse(readFileSync(0, "utf8"));
 const result = { answers: {}, limits: [], goaway: null };
 
-const session = http2.connect(url, { ca: readFileSync(ca) });
+const trusted = { ca: readFileSync(ca) };
+const { hostname, port } = new URL(url);
+const session = http2.connect(
+  url,
+  alpn ? trusted : { createConnection: () => tls.connect({ ...trusted, host: hostname, port }) },
+);
 session.on("error", () => {});
 session.on("remoteSettings", ({ maxConcurrentStreams }) => {
   if (result.limits.at(-1) !== maxConcurrentStreams) {

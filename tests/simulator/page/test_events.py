@@ -49,3 +49,19 @@ def test_a_push_that_comes_while_a_state_is_built_is_told_at_once(
 def _until_it_waits(told: Iterator[str]) -> Iterator[str]:
     with contextlib.suppress(Blocks):
         yield from told
+
+
+def test_when_it_is_over_nobody_is_asked_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that has closed its storage would open it again to answer."""
+    simulator = Simulator()
+    told = events(simulator)
+    next(told)
+    next(told)  # everything
+    monkeypatch.setattr(simulator, "view", pytest.fail)
+
+    def wait(version: int, timeout: float) -> int:
+        simulator.feed.close()
+        return version
+
+    monkeypatch.setattr(simulator.feed, "wait", wait)
+    assert list(told) == []

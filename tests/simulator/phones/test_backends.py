@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, jsonify, redirect, request
 from werkzeug.serving import make_server
+from werkzeug.wrappers import Response as BaseResponse
 
 from flask_allmine_liveactivity.simulator.phones import (
     Backend,
@@ -130,3 +131,45 @@ def _answer_nonsense(listening: socket.socket) -> None:
     with connection:
         connection.recv(65536)
         connection.sendall(b"nonsense\r\n\r\n")
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """A host with another page at the endpoint's path: it redirects, and answers all with 200."""
+    app = Flask("host")
+
+    @app.post("/api/v1/notifications/live-activity-sessions")
+    def move() -> BaseResponse:
+        return redirect("/log-in", 302)
+
+    @app.route("/", methods=["GET", "POST"], defaults={"path": ""})
+    @app.route("/<path:path>", methods=["GET", "POST"])
+    def any_page(path: str) -> str:
+        return "<h1>Welcome</h1>"
+
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_redirect_is_no_success(elsewhere: str, phone: Phone) -> None:
+    phone.log_in_with_token(HttpBackend(elsewhere), "token")
+    activity = phone.follow(STREAM)
+    registration = phone.registration(activity)
+    assert registration is not None
+    assert registration.status == 302
+    assert "registered" not in [event.kind for event in phone.log]
+
+
+def test_a_200_of_another_page_is_no_success(elsewhere: str, phone: Phone) -> None:
+    phone.log_in_with_token(HttpBackend(elsewhere, prefix="/api"), "token")
+    activity = phone.follow(STREAM)
+    registration = phone.registration(activity)
+    assert registration is not None
+    assert registration.status == 200
+    assert "is the endpoint at /api/live-activity-sessions?" in registration.said
+    assert "registered" not in [event.kind for event in phone.log]

@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 
 from flask_allmine_liveactivity.storage.base import Storage
-from flask_allmine_liveactivity.storage.sql.tables import events, sessions, waiting
+from flask_allmine_liveactivity.storage.sql.tables import active_sessions, events, sessions
 from flask_allmine_liveactivity.testing.storage_contract.records import (
     HOUR,
     NOW,
@@ -40,7 +40,7 @@ from flask_allmine_liveactivity.testing.storage_contract.records import (
 )
 
 HUGE = "huge"
-UNIQUE_TO_A_ROW = ("session_id", "user_id", "device_id", "activity_id", "identity", "hold")
+UNIQUE_TO_A_ROW = ("session_id", "user_id", "device_id", "activity_id", "identity", "activity_lock")
 LATER = NOW + 1000 * HOUR
 # A knob for the full size: 1,000,000 sessions of 100,000 streams, nine of ten in one of them.
 SESSIONS = int(os.environ.get("TEST_PLAN_SESSIONS", "10000"))
@@ -69,12 +69,12 @@ def small(number: int) -> str:
 def fill_small(engine: Engine, storage: Storage, population: Population) -> None:
     """Small streams of one session each, most of which rest; a third is held."""
     keep(storage, **dict.fromkeys(("session_id", "stream_id", "token"), "seed"))
-    storage.announce(an_announcement(stream_id="seed"), NOW)
-    seed = storage.event("seed")
+    storage.streams.announce(an_announcement(stream_id="seed"), NOW)
+    seed = storage.streams.read("seed")
     assert seed is not None
-    storage.rest(seed, LATER)
-    held = storage.announce(an_announcement(stream_id="held"), NOW)
-    storage.hold(held, "InvalidProviderToken", NOW, LATER)
+    storage.streams.rest([(seed, LATER)])
+    held = storage.streams.announce(an_announcement(stream_id="held"), NOW)
+    storage.streams.hold(held, "InvalidProviderToken", NOW, LATER)
     with engine.begin() as connection:
         _copy_sessions(connection, "small", population.sessions - population.huge, population)
         for like, remainder in (("seed", (1, 2)), ("held", (0,))):
@@ -86,7 +86,7 @@ def fill_huge(engine: Engine, population: Population) -> None:
     """One stream of nine tenths of all sessions."""
     with engine.begin() as connection:
         _copy_sessions(connection, HUGE, population.huge, population)
-        for table in (sessions, waiting):
+        for table in (sessions, active_sessions):
             connection.execute(delete(table).where(table.c.stream_id == "seed"))
 
 
@@ -101,7 +101,7 @@ def _copy_sessions(connection: Connection, kind: str, count: int, population: Po
         if kind == HUGE
         else literal("small-") + cast(number % population.streams, String(20))
     )
-    for table in (sessions, waiting):
+    for table in (sessions, active_sessions):
         _copy(connection, table, table.c.session_id == "seed", told_apart, count)
 
 
@@ -122,7 +122,7 @@ def _copy(
     count: int,
     *conditions: ColumnElement[bool],
 ) -> None:
-    columns = [told_apart.get(each.name, each) for each in table.c]
+    columns = [told_apart.get(each.key, each) for each in table.c]
     copies = select(*columns).select_from(table.join(_numbers(connection, count), true()))
     connection.execute(
         insert(table).from_select(list(table.c.keys()), copies.where(like, *conditions))

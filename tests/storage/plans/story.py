@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from flask_allmine_liveactivity.model import Session, Settlement
-from flask_allmine_liveactivity.registration import Claimant, register
+from flask_allmine_liveactivity.phones.registration import Claimant, register
 from flask_allmine_liveactivity.storage.base import Storage
 from flask_allmine_liveactivity.testing.storage_contract.records import (
     HOUR,
@@ -90,20 +90,20 @@ class Story:
         self.measured.append(Measured(self.situation, step, work, self.meter.statements))
 
     def play(self) -> None:
-        self.storage.announce(an_announcement(stream_id=HUGE), self.now)
+        self.storage.streams.announce(an_announcement(stream_id=HUGE), self.now)
         self.round(SITUATIONS[0])
-        self.storage.announce(an_announcement(stream_id=HUGE), self.now)
+        self.storage.streams.announce(an_announcement(stream_id=HUGE), self.now)
         take(self.others, stream_id=HUGE, limit=IN_HANDS, now=self.now, lease=10 * HOUR)
         self.in_hands = IN_HANDS
         self.round(SITUATIONS[1])
         self.in_hands = 0
         self.now += 10 * HOUR + 1
         for batch in self._all("to back off", 60):
-            self.others.settle([later(each, self.now + 5 * HOUR) for each in batch])
+            self.others.sessions.settle([later(each, self.now + 5 * HOUR) for each in batch])
         self.round(SITUATIONS[2])
         self.now += 6 * HOUR
         for batch in self._all("to be told", 60):
-            self.others.settle([delivered(each, due_at=self.now + 30) for each in batch])
+            self.others.sessions.settle([delivered(each, due_at=self.now + 30) for each in batch])
         self.round(SITUATIONS[3])
 
     def _all(self, purpose: str, lease: float) -> Iterator[Sequence[Session]]:
@@ -154,7 +154,7 @@ class Story:
         with self.measure("a token rotates"):
             self._register(self._claimant("new", token=f"rotated-{self.rounds}"))
         with self.measure("touch"):
-            self.storage.touch(HUGE, self.now + HOUR, self.now)
+            self.storage.streams.wake(HUGE, self.now + HOUR, self.now)
 
     def _a_user_with_many(self) -> None:
         user = f"many-{self.rounds}"
@@ -167,30 +167,30 @@ class Story:
                 expires_at=self.now + (HOUR if number % 2 else -1),
             )
         with self.measure("count of a user", OF_A_USER):
-            assert self.storage.count_of_user(user) == OF_A_USER
+            assert self.storage.sessions.count_of_user(user) == OF_A_USER
         with self.measure("make room", OF_A_USER):
-            assert self.storage.make_room(user, 1, self.now) == 1
+            self._register(replace(self._claimant("one more", "another"), user_id=user))
         with self.measure("log out"):
-            self.storage.release(f"late-0-{self.rounds}", "phone")
+            self.storage.sessions.release(f"late-0-{self.rounds}", "phone")
         with self.measure("forget a user", OF_A_USER):
             self.storage.forget_user(user)
 
     def _a_worker_looks(self) -> None:
         for number in range(3):
-            self.storage.announce(
+            self.storage.streams.announce(
                 an_announcement(stream_id=small(number), said=f"{self.rounds}"), self.now
             )
         with self.measure("due events", 4):
-            due = self.storage.due_events(self.now, LIMIT)
+            due = self.storage.streams.due(self.now, LIMIT)
         assert len(due) == 4, [each.stream_id for each in due]
         with self.measure("event"):
-            assert self.storage.event(HUGE) is not None
+            assert self.storage.streams.read(HUGE) is not None
         with self.measure("held events", 20):
-            assert len(self.storage.held_events(20)) == 20
+            assert len(self.storage.streams.held(20)) == 20
 
     def _a_worker_works(self) -> None:
         with self.measure("next due", 1 + self.in_hands):
-            assert self.storage.next_due(HUGE, 1) is not None
+            assert self.storage.sessions.next_due(HUGE, 1) is not None
         with self.measure("claim", LIMIT + self.in_hands):
             claimed = take(self.storage, stream_id=HUGE, now=self.now, limit=LIMIT)
         due = LATECOMERS + 1 + (self.huge if self.rounds <= 2 else 0)
@@ -205,25 +205,25 @@ class Story:
             assert not take(self.storage, stream_id=HUGE, now=NOW - 1, limit=LIMIT)
         # Those just claimed may still be stepped over.
         with self.measure("next due after that", LIMIT + self.in_hands):
-            assert self.storage.next_due(HUGE, 1) is not None
+            assert self.storage.sessions.next_due(HUGE, 1) is not None
 
     def _settle(self, what: str, settlements: list[Settlement]) -> None:
         with self.measure(f"settle: {what}", len(settlements)):
-            assert self.storage.settle(settlements) == len(settlements)
+            assert self.storage.sessions.settle(settlements) == len(settlements)
 
     def _events_change(self) -> None:
         with self.measure("announce"):
-            self.storage.announce(an_announcement(stream_id=HUGE), self.now)
-        event = self.storage.event(HUGE)
+            self.storage.streams.announce(an_announcement(stream_id=HUGE), self.now)
+        event = self.storage.streams.read(HUGE)
         assert event is not None
         with self.measure("hold"):
-            self.storage.hold(event, "InvalidProviderToken", self.now, self.now + 60)
+            self.storage.streams.hold(event, "InvalidProviderToken", self.now, self.now + 60)
         with self.measure("rest"):
-            assert self.storage.rest(event, self.now + 100 * HOUR)
+            assert self.storage.streams.rest([(event, self.now + 100 * HOUR)])
         for number in range(3):
-            event = self.storage.event(small(number))
+            event = self.storage.streams.read(small(number))
             assert event is not None
-            self.storage.rest(event, self.now + 100 * HOUR)
+            self.storage.streams.rest([(event, self.now + 100 * HOUR)])
 
     def _people_ask(self) -> None:
         with self.measure("counts of a small stream", 2):

@@ -37,6 +37,8 @@ DISMISSED = {
     "claim where nobody is due": {"delivered", "leased_until"},
     "next due": {"delivered", "leased_until"},
     "next due after that": {"delivered", "leased_until"},
+    # Those of a kind that a newer version tells, while processes are replaced.
+    "due events": {"event"},
     # Without an owner, and still to be told: as many as have logged out in half a day.
     "purge": {"status"},
     # One user has at most a hundred.
@@ -51,6 +53,7 @@ ALL_IN_RANGE = {
     "a phone registers again",
     "a token rotates",
     "count of a user",
+    "make room",
     "log out",
     "forget a user",
     "counts of a small stream",
@@ -63,14 +66,14 @@ SORTED_IN_MEMORY = {"make room", "next due", "next due after that"}
 @pytest.fixture(scope="module")
 def story() -> Iterator[tuple[Story, dict[str, dict[Index, bool]]]]:
     meter = MongoDBMeter()
-    with services.mongodb() as uri, MongoClient(uri, event_listeners=[meter]) as client:
+    with services.mongodb_in_process() as uri, MongoClient(uri, event_listeners=[meter]) as client:
         storage = MongoStorage(client["plans"])
         for number in range(STREAMS):
-            event = storage.announce(an_announcement(stream_id=small(number)), NOW)
+            event = storage.streams.announce(an_announcement(stream_id=small(number)), NOW)
             if number % 2:
-                storage.hold(event, "InvalidProviderToken", NOW, NOW + 1000 * HOUR)
+                storage.streams.hold(event, "InvalidProviderToken", NOW, NOW + 1000 * HOUR)
             else:
-                storage.rest(event, NOW + 1000 * HOUR)
+                storage.streams.rest([(event, NOW + 1000 * HOUR)])
         for _ in range(PHONES):
             keep(storage, stream_id=HUGE)
         played = Story(storage=storage, others=storage, meter=meter, huge=PHONES, counted=False)

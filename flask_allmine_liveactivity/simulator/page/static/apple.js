@@ -14,7 +14,7 @@ export function renderApple({ state }) {
   const select = $("#answer");
   if (select.value !== answer && select.getAttribute("aria-busy") !== "true") select.value = answer;
   const chosen = config.answers.find((it) => it.name === answer);
-  setText($("#answer-note"), up ? chosen.then : "Nobody answers. The host keeps trying by itself.");
+  setText($("#answer-note"), up ? chosen.then : "Nobody answers.");
 }
 
 function prepare() {

@@ -4,7 +4,9 @@ import { act } from "./act.js";
 import { host, simulator } from "./api.js";
 import { $, el, icon, setAttribute, setText } from "./dom.js";
 import { followers, letAllFollow, others, scheduleAgain, scheduled } from "./console.js";
-import { isOver, isWrong, runs, shown, store } from "./store.js";
+import { running } from "./facts.js";
+import { isOver, isWrong, store } from "./store.js";
+import { tellUnfollowed, tellWrong } from "./why.js";
 
 const STORIES = {
   cancel: "Cancel",
@@ -13,7 +15,7 @@ const STORIES = {
   apple: "Apple down",
 };
 
-const THAT_IS_ALL = "It does so whatever happens: now break it your own way.";
+const THAT_IS_ALL = "That was the tour: now break it your own way.";
 
 const done = new Set();
 const seen = new Set(); // the first half of a story
@@ -39,20 +41,20 @@ async function once(button, run) {
 }
 
 function watch() {
-  const wrong = shown().filter(({ activity }) => isWrong(activity));
-  const running = shown().filter(({ activity }) => runs(activity));
+  const all = running();
   const { up, answer } = store.state.apple;
-  for (const { activity } of running) {
+  for (const { activity } of all) {
     const before = tokens.get(activity.id);
     if (before && before !== activity.token) seen.add("rotate");
     tokens.set(activity.id, activity.token);
   }
+  const wrong = all.filter(({ activity }) => isWrong(activity));
   if (wrong.length === 0) {
     if (seen.has("flight")) done.add("flight");
     if (seen.has("apple") && up) done.add("apple");
     if (store.pushes.some((push) => push.event === "end" && push.status === 200)) {
       done.add("cancel");
-      if (seen.has("rotate") && running.length === 0) done.add("rotate");
+      if (seen.has("rotate") && all.length === 0) done.add("rotate");
     }
     return;
   }
@@ -79,43 +81,11 @@ function renderSteps() {
 const currentStory = () => Object.keys(STORIES).find((name) => !done.has(name)) ?? null;
 
 function advise() {
-  if (!host.there) return { text: "Watch what your app does to these phones." };
-  return whileWrong() ?? setScene() ?? tell(currentStory());
-}
-
-/** Some lock screen is wrong: why, and what would help. */
-function whileWrong() {
-  const wrong = shown().filter(({ activity }) => isWrong(activity));
-  if (wrong.length === 0) return null;
-  const { up, answer } = store.state.apple;
-  const still = wrong.length === 1 ? "1 countdown runs on" : `${wrong.length} countdowns run on`;
-  if (!up) {
-    return {
-      text: `Apple is down: ${still}. Nothing is lost, bring Apple back.`,
-      label: "Bring Apple back",
-      run: () => simulator.apple({ up: true }),
-      highlight: "#apple-up",
-    };
-  }
-  if (answer !== "as-usual") {
-    return {
-      text: `Apple refuses: ${still}. The host tries again by itself.`,
-      label: "Let Apple answer as usual",
-      run: () => simulator.apple({ answer: "as-usual" }),
-      highlight: "#answer",
-    };
-  }
-  const away = wrong.filter(({ phone }) => phone.flightMode);
-  if (away.length === wrong.length) {
-    const [{ phone }] = away;
-    return {
-      text: `${phone.name} is in the air. Apple keeps the push until it lands.`,
-      label: "Let it land",
-      run: () => simulator.phone(phone.id, "flight-mode", { on: false }),
-      highlight: `[data-key="${phone.id}"] .flight`,
-    };
-  }
-  return { text: "The pushes are on their way. What failed is sent again by itself.", label: "Wait" };
+  const all = running();
+  const wrong = all.filter(({ activity }) => isWrong(activity));
+  const amiss = tellWrong(wrong) ?? tellUnfollowed(all);
+  if (!host.there) return amiss ?? { text: "Watch what your app does to these phones." };
+  return amiss ?? setScene() ?? tell(currentStory());
 }
 
 /** There must be a stream, and somebody must follow it. */
@@ -140,7 +110,7 @@ function setScene() {
     };
   }
   if (scheduled().some((it) => followers(it).length)) return null;
-  if (others(stream).length === 0) return { text: "Log a user in on a phone: only they can follow." };
+  if (others(stream).length === 0) return { text: "Log a user in on a phone: nobody else can follow." };
   return {
     text: `Nobody follows “${stream.title}” yet.`,
     label: "Follow it on all phones",
@@ -151,7 +121,7 @@ function setScene() {
 
 function afterwards() {
   if (currentStory() === null) return `Every countdown has ended. ${THAT_IS_ALL}`;
-  if (done.has("cancel")) return "Every countdown has ended. Again, with something in the way?";
+  if (done.has("cancel")) return "Every countdown has ended. Once more, with something going wrong?";
   return "That stream is over. Schedule it again, and let the phones follow it.";
 }
 
@@ -168,11 +138,11 @@ function tell(story) {
       return { text: "Try it: press Cancel and watch the phones.", ...cancel };
     case "flight": {
       if (followed.some(({ phone }) => phone.flightMode)) {
-        return { text: "Now cancel: one phone is in the air and cannot hear it.", ...cancel };
+        return { text: "Now cancel: one phone is in flight mode and cannot hear it.", ...cancel };
       }
       const { phone } = followed[0];
       return {
-        text: "A phone may be in the air when the stream is cancelled.",
+        text: "A phone may be in flight mode when the stream is cancelled.",
         label: `Flight mode on ${phone.name}`,
         run: () => simulator.phone(phone.id, "flight-mode", { on: true }),
         highlight: `[data-key="${phone.id}"] .flight`,
@@ -193,7 +163,7 @@ function tell(story) {
     case "apple":
       if (!store.state.apple.up) return { text: "Now cancel: nothing can be sent.", ...cancel };
       return {
-        text: "And Apple itself may be away.",
+        text: "Apple itself may be down.",
         label: "Take Apple down",
         run: () => simulator.apple({ up: false }),
         highlight: "#apple-up",

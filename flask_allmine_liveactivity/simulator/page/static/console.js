@@ -5,7 +5,8 @@ import { config, host } from "./api.js";
 import { now, remaining } from "./clock.js";
 import { $, el, keyed, setAttribute, setText, show } from "./dom.js";
 import { followStream, canFollow } from "./phones.js";
-import { isOver, isWrong, runs, shown, store } from "./store.js";
+import { isFollowed, running, unfollowed } from "./facts.js";
+import { isOver, store } from "./store.js";
 
 const STATUS = {
   scheduled: "Scheduled",
@@ -24,8 +25,11 @@ const MOMENTS = { cancel: "Cancel", ready: "Ready", start: "Start", expire: "Exp
 /** Those that a phone can follow and the host can end. */
 export const scheduled = () => store.streams.filter((stream) => !isOver(stream));
 
-export const followers = (stream) =>
-  shown().filter(({ activity }) => activity.streamId === stream.streamId && runs(activity));
+const countdowns = (stream) =>
+  running().filter(({ activity }) => activity.streamId === stream.streamId);
+
+/** Those that the host will tell. */
+export const followers = (stream) => countdowns(stream).filter(isFollowed);
 
 /** Phones that could follow a stream, and do not. */
 export const others = (stream) =>
@@ -122,10 +126,12 @@ function updateStream(node, stream) {
 }
 
 function followed(stream, over) {
+  const all = countdowns(stream);
+  if (over && all.length === 0) return "every countdown has ended";
+  if (over) return `${phones(all.length)} still ${all.length === 1 ? "counts" : "count"} down`;
   const count = followers(stream).length;
-  const wrong = followers(stream).filter(({ activity }) => isWrong(activity)).length;
-  if (over) return wrong ? `${phones(wrong)} still ${wrong === 1 ? "counts" : "count"} down` : "every countdown has ended";
-  return count ? `${phones(count)} ${count === 1 ? "follows" : "follow"}` : "nobody follows yet";
+  const words = count ? `${phones(count)} ${count === 1 ? "follows" : "follow"}` : "nobody follows yet";
+  return all.length > count ? `${words}, ${unfollowed(all)}` : words;
 }
 
 const phones = (n) => (n === 1 ? "1 phone" : `${n} phones`);

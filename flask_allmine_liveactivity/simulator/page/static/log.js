@@ -3,6 +3,7 @@
 import { act } from "./act.js";
 import { simulator } from "./api.js";
 import { atTime } from "./clock.js";
+import { answered } from "./facts.js";
 import { $, animate, el, icon, keyed, setText, show } from "./dom.js";
 
 let told = null; // the last push that was read out
@@ -24,7 +25,7 @@ export function renderLog({ pushes }) {
 /** Where the log is below the fold, that something went out is seen beside the phones. */
 function renderLatest(push) {
   show($("#latest"), push !== undefined);
-  if (push) setText($("#latest a"), `${push.event ?? "push"} to ${who(push)}, ${answer(push)}`);
+  if (push) setText($("#latest a"), `${push.event ?? "push"} to ${who(push)}, ${answered(push)}`);
 }
 
 function clear(event) {
@@ -36,7 +37,7 @@ function readOut(pushes) {
   const fresh = told === null ? [] : pushes.filter((push) => push.id > told);
   told = Math.max(latest, told ?? 0);
   if (fresh.length === 0) return;
-  const words = fresh.map((push) => `${push.event ?? "push"} to ${who(push)}: ${answer(push)}`);
+  const words = fresh.map((push) => `${push.event ?? "push"} to ${who(push)}: ${answered(push)}`);
   setText($("#announcer"), words.join(". "));
 }
 
@@ -48,9 +49,6 @@ function about(push) {
   return [push.to.title, typeof status === "string" ? status : null].filter(Boolean).join(" · ");
 }
 
-const answer = (push) =>
-  push.status === 0 ? `no answer (${push.fault})` : `${push.status} ${push.reason ?? "OK"}`;
-
 function createRow(push) {
   const kind = push.status === 200 ? (push.problems.length ? "doubt" : "good") : "bad";
   const row = el("details", { class: "push", "data-kind": kind, "data-event": push.event ?? "" },
@@ -58,7 +56,7 @@ function createRow(push) {
       el("time", {}, atTime(push.at)),
       el("span", { class: "event" }, push.event ?? "?"),
       el("span", { class: "to" }, el("b", {}, who(push)), el("span", {}, about(push))),
-      el("span", { class: "answer" }, push.problems.length ? icon("warning") : null, answer(push)),
+      el("span", { class: "answer" }, push.problems.length ? icon("warning") : null, answered(push)),
       icon("chevron")));
   row.addEventListener("toggle", () => fill(row, push), { once: true });
   animate(row, [{ opacity: 0, transform: "translateY(-8px)" }, {}], { duration: 260 });
@@ -84,7 +82,7 @@ function fill(row, push) {
       el("div", { class: "part" }, el("h4", {}, `Payload · ${push.bytes} bytes`), json(push.payload)),
       el("div", { class: "part" }, el("h4", {}, "Request"),
         pairs([["POST", push.path], ...headers(push.headers)])),
-      el("div", { class: "part" }, el("h4", {}, "Answer"), pairs(answered(push)))),
+      el("div", { class: "part" }, el("h4", {}, "Answer"), pairs(answerOf(push)))),
   );
 }
 
@@ -93,7 +91,7 @@ const headers = (all) =>
     .filter(([name]) => name.startsWith("apns-") || name === "authorization")
     .concat(Object.entries(all).filter(([name]) => !/^(apns-|authorization$)/.test(name)));
 
-function answered(push) {
+function answerOf(push) {
   if (push.status === 0) return [["nothing", push.fault ?? "no answer"]];
   return [
     ["status", String(push.status)],

@@ -2,11 +2,11 @@
 
 import { act } from "./act.js";
 import { simulator } from "./api.js";
-import { now } from "./clock.js";
+import { atTime, now } from "./clock.js";
 import { $, animate, el, icon, keyed, setAttribute, setText, show } from "./dom.js";
+import { factsOf } from "./facts.js";
 import { lockScreen, tickLockScreen, updateLockScreen } from "./lock-screen.js";
 import { isOver, runs, store } from "./store.js";
-import { atTime } from "./clock.js";
 
 let lastPush = 0;
 
@@ -52,10 +52,12 @@ function createPhone(phone) {
       el("h3", { id: title }),
       el("p", { class: "about" })),
     lockScreen(phone),
+    el("div", { class: "facts", role: "group", "aria-label": `What is known of ${phone.name}` }),
     el("div", { class: "tools" },
       el("form", { class: "log-in", hidden: true, onsubmit: logIn(phone.id) },
         el("input", { name: "username", required: true, autocomplete: "off",
-          placeholder: "User id", "aria-label": `User id of ${phone.name}` }),
+          placeholder: "User id, or access token",
+          "aria-label": `User id or access token of ${phone.name}` }),
         el("button", { class: "button small", type: "submit" }, "Log in")),
       el("div", { class: "follow", hidden: true },
         el("span", { class: "select" },
@@ -81,7 +83,8 @@ function updatePhone(node, phone) {
   setAttribute(node, "data-flight", phone.flightMode);
   updateLockScreen(node, phone);
   show($(".log-in", node), phone.installed && !phone.user);
-  updateFollow(node, phone, running);
+  updateFacts($(".facts", node), phone);
+  updateFollow(node, phone);
   setAttribute($(".flight", node), "aria-checked", phone.flightMode);
   disable($(".rotate", node), running.length === 0, "No Live Activity runs on it");
   disable($(".open", node), !phone.installed, "The app is not installed");
@@ -105,6 +108,28 @@ function disable(button, disabled, why) {
   else button.removeAttribute("title");
 }
 
+// What is known
+
+function updateFacts(list, phone) {
+  keyed(list, phone.activities, {
+    key: (activity) => activity.id,
+    create: () => el("div", {}, el("b", {}), el("dl", {})),
+    update: (item, activity) => updateFact(item, phone, activity),
+  });
+}
+
+function updateFact(item, phone, activity) {
+  setText($("b", item), phone.activities.length > 1 ? (activity.attributes.title ?? "Live Activity") : "");
+  keyed($("dl", item), factsOf(phone, activity), {
+    key: ([name]) => name,
+    create: ([name]) => el("div", {}, el("dt", {}, name), el("dd", {})),
+    update: (line, [, words, kind]) => {
+      setText($("dd", line), words);
+      setAttribute(line, "data-kind", kind);
+    },
+  });
+}
+
 // Following
 
 export const canFollow = (phone) =>
@@ -115,7 +140,7 @@ export const canFollow = (phone) =>
       !phone.activities.some((it) => it.streamId === stream.streamId && runs(it)),
   );
 
-function updateFollow(node, phone, running) {
+function updateFollow(node, phone) {
   const streams = phone.installed && phone.user ? canFollow(phone) : [];
   keyed($(".follow select", node), streams, {
     key: (stream) => stream.streamId,
@@ -147,11 +172,15 @@ async function rotate(phone) {
   return state;
 }
 
+// A JWT begins with the "{\"" of its header, in base64.
+const ACCESS_TOKEN = /^eyJ[\w-]+\.[\w-]+\.[\w-]*$/;
+
 function logIn(phoneId) {
   return (event) => {
     event.preventDefault();
-    const username = new FormData(event.currentTarget).get("username");
-    act($("button", event.currentTarget), () => simulator.phone(phoneId, "log-in", { username }));
+    const given = new FormData(event.currentTarget).get("username").trim();
+    const who = ACCESS_TOKEN.test(given) ? { accessToken: given } : { username: given };
+    act($("button", event.currentTarget), () => simulator.phone(phoneId, "log-in", who));
   };
 }
 

@@ -1,6 +1,7 @@
 // Whether the page is live, and whether the lock screens tell the truth.
 
-import { isWrong, runs, shown } from "./store.js";
+import { isFollowed, running, unfollowed } from "./facts.js";
+import { isWrong } from "./store.js";
 import { $, setAttribute, setText } from "./dom.js";
 
 const LINKS = { connecting: "Connecting", live: "Live", lost: "Connection lost, trying again" };
@@ -9,15 +10,16 @@ export function renderTally(store) {
   setAttribute($("#link"), "data-state", store.link);
   setText($("#link-text"), LINKS[store.link]);
   if (!store.state) return;
-  const running = shown().filter(({ activity }) => runs(activity));
-  const wrong = running.filter(({ activity }) => isWrong(activity));
+  const all = running();
+  const wrong = all.filter(({ activity }) => isWrong(activity));
+  const isTold = all.every(isFollowed);
   const words = wrong.length
     ? `${wrong.length === 1 ? "1 countdown" : `${wrong.length} countdowns`} should have ended`
-    : running.length
-      ? `${count(running.length)}, as ${running.length === 1 ? "it" : "they"} should`
-      : "No countdown runs";
+    : all.length === 0
+      ? "No countdown runs"
+      : `${count(all.length)}, ${isTold ? `as ${all.length === 1 ? "it" : "they"} should` : unfollowed(all)}`;
   const tally = $("#tally");
-  setAttribute(tally, "data-state", wrong.length ? "wrong" : running.length ? "right" : "none");
+  setAttribute(tally, "data-state", wrong.length || !isTold ? "wrong" : all.length ? "right" : "none");
   setText(tally, words);
 }
 

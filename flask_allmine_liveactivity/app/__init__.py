@@ -1,0 +1,1 @@
+"""The extension as it is installed on one Flask app."""

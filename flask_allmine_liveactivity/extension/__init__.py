@@ -1,0 +1,1 @@
+"""``LiveActivity``, which puts all of it on an app."""

@@ -1,0 +1,1 @@
+"""Who is told: phones and their registration."""

@@ -1,0 +1,1 @@
+"""What a process is to us: forks, and what was opened in it."""

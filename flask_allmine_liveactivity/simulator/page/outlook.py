@@ -1,0 +1,33 @@
+"""What the host means to do for a Live Activity, as far as it lets the page know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Fate = Literal["follows", "waits", "held", "told", "given-up"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the host has written down for one Live Activity.
+
+    Args:
+        fate: ``follows``: there is nothing to tell it. ``waits``: it is still to be told.
+            ``held``: as its whole stream is, until somebody has mended something. ``told``:
+            Apple has accepted its end. ``given-up``: it is told nothing more, unless it is
+            registered again.
+        reason: Why it has not been told, or why nothing more is sent; ``None``: there is none.
+        next_try: When it is due, in seconds since the epoch; it may have passed. ``None``: not by
+            itself.
+    """
+
+    fate: Fate
+    reason: str | None = None
+    next_try: float | None = None
+
+
+Outlooks: TypeAlias = Callable[[str], Mapping[str, Outlook] | None]
+"""Given the id of a stream: the outlook of each activity that the host knows, by the activity's id;
+``None``: it cannot be said now."""

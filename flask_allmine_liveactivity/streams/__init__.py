@@ -1,0 +1,1 @@
+"""What a stream is: what its Live Activities must be told."""
