@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from hosts import a_database
+from late import WAYS
 from latency import delayed
 from machine import machine
 from measure import measured
@@ -42,10 +43,12 @@ class Sizes:
     """By those that send tens of thousands a second; the others send a tenth or less."""
     million: int
     registrations: int
+    seconds: float
+    """Of registrations for one stream."""
 
 
-FULL = Sizes(2, (1_000, 10_000, 100_000, 1_000_000), 50_000, 1_000_000, 8_000)
-QUICK = Sizes(1, (1_000, 10_000), 10_000, 50_000, 2_000)
+FULL = Sizes(2, (1_000, 10_000, 100_000, 1_000_000), 50_000, 1_000_000, 8_000, 10.0)
+QUICK = Sizes(1, (1_000, 10_000), 10_000, 50_000, 2_000, 2.0)
 STORAGES = ("SQLite", "PostgreSQL", "MariaDB")
 
 # How many seconds an answer takes to come back, and how many are in flight meanwhile: near the
@@ -154,6 +157,20 @@ class Bench:
                         rows.append({"who": who, "storage": storage, **found})
         return rows
 
+    def late(self) -> list[Row]:
+        """Registrations for one hot stream: before its end, afterwards, and while it is told."""
+        rows: list[Row] = []
+        for _ in range(self.sizes.rounds):
+            for storage in ("PostgreSQL", "SQLite"):
+                for way in WAYS:
+                    with a_database(storage, self.folder) as uri:
+                        if uri is None:
+                            continue
+                        given = {"storage_uri": uri, "seconds": self.sizes.seconds, "way": way}
+                        found = measured("late", "registered", **given)
+                        rows.append({"storage": storage, "way": way, **found})
+        return rows
+
     def beside_a_fan_out(self) -> list[Row]:
         """The endpoint while a large fan-out runs in the same process."""
         rows: list[Row] = []
@@ -207,6 +224,7 @@ PARTS: dict[str, Callable[[Bench], list[Row]]] = {
     "fan_out": Bench.fan_out,
     "engines": Bench.engines,
     "endpoint": Bench.endpoint,
+    "late": Bench.late,
     "beside_a_fan_out": Bench.beside_a_fan_out,
     "workers": Bench.workers,
     "fairness": Bench.fairness,

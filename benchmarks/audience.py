@@ -10,7 +10,7 @@ from pathlib import Path
 from hosts import STREAM, make_host
 
 from flask_allmine_liveactivity import notify_stream_state
-from flask_allmine_liveactivity.installation import installed_on
+from flask_allmine_liveactivity.app.installation import installed_on
 
 NOTIFICATIONS = 100
 

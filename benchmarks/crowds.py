@@ -16,7 +16,7 @@ from flask import Flask
 from hosts import STREAM, fill, make_host
 
 from flask_allmine_liveactivity import notify_stream_state
-from flask_allmine_liveactivity.installation import Installation, installed_on
+from flask_allmine_liveactivity.app.installation import Installation, installed_on
 
 HERE = Path(__file__).parent
 SMALL = 10
@@ -98,7 +98,7 @@ def fair(storage_uri: str, url: str, ca: str, count: int, workers: int) -> dict[
 
 def _wait_until_told(installation: Installation, stream: str, look: float = 0.05) -> None:
     # Not a count, which goes through the audience and would be in the way of what is measured.
-    while installation.storage.next_due(stream, 1) is not None:
+    while installation.storage.sessions.next_due(stream, 1) is not None:
         time.sleep(look)
 
 

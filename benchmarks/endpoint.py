@@ -22,7 +22,7 @@ from hosts import STREAM, fill, make_host
 from sink import free_port, wait_for
 
 from flask_allmine_liveactivity import notify_stream_state
-from flask_allmine_liveactivity.installation import installed_on
+from flask_allmine_liveactivity.app.installation import installed_on
 
 HERE = Path(__file__).parent
 PATH = "/api/v1/notifications/live-activity-sessions"
@@ -45,7 +45,7 @@ def make_ours() -> Flask:
     @app.get("/told")
     def told() -> str:
         # Not a count, which goes through the audience and would be in the way of what is measured.
-        return str(installed_on(app).storage.next_due(STREAM, 1) is None)
+        return str(installed_on(app).storage.sessions.next_due(STREAM, 1) is None)
 
     return app
 

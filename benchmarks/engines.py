@@ -17,7 +17,7 @@ from hosts import BUNDLE, a_key, a_token
 
 from flask_allmine_liveactivity.model import Push, Session, new_apns_ids
 from flask_allmine_liveactivity.push.apns.client import ApnsPush, topic_of
-from flask_allmine_liveactivity.push.apns.connection import Endpoint
+from flask_allmine_liveactivity.push.apns.endpoint import Endpoint
 from flask_allmine_liveactivity.push.apns.provider_token import ProviderToken, read_signing_key
 
 CLIENTS = Path(__file__).parent / "clients"
@@ -64,7 +64,7 @@ def _pushes(count: int) -> Iterator[Push]:
             apns_id=next(apns_ids),
             priority=10,
             expiration=1_790_000_000,
-            session=session,
+            target=session,
         )
 
 

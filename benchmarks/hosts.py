@@ -7,7 +7,6 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
@@ -19,12 +18,12 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_allmine_liveactivity import LiveActivity
-from flask_allmine_liveactivity.installation import Installation, installed_on
+from flask_allmine_liveactivity.app.installation import Installation, installed_on
 from flask_allmine_liveactivity.model import Session
-from flask_allmine_liveactivity.registration import Claimant
-from flask_allmine_liveactivity.storage.sql import sessions, waiting
+from flask_allmine_liveactivity.phones.registration import Claimant
+from flask_allmine_liveactivity.storage.sql import active_sessions, sessions
+from flask_allmine_liveactivity.storage.sql.active_rows import active_row
 from flask_allmine_liveactivity.storage.sql.rows import session_row
-from flask_allmine_liveactivity.storage.sql.waiting import waiting_row
 
 STREAM = "65f000000000000000000001"
 BUNDLE = "com.example.allmine"
@@ -117,13 +116,15 @@ def fill(installation: Installation, count: int, stream: str = STREAM) -> None:
             ).session(now, 12 * 3600.0)
             for number in range(begin, min(begin + 5000, count))
         ]
-        storage._transactions.write(partial(_insert, phones=phones))
-    storage._transactions.write(_analyze)
+        with storage.engine.begin() as connection:
+            _insert(connection, phones)
+    with storage.engine.begin() as connection:
+        _analyze(connection)
 
 
 def _insert(connection: Connection, phones: list[Session]) -> None:
     connection.execute(sessions.insert(), [session_row(phone) for phone in phones])
-    connection.execute(waiting.insert(), [waiting_row(phone) for phone in phones])
+    connection.execute(active_sessions.insert(), [active_row(phone) for phone in phones])
 
 
 def _analyze(connection: Connection) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from late import WAYS
 from plot import draw
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -134,6 +135,27 @@ def _endpoint(rows: Sequence[Row]) -> str:
     )
 
 
+def _late(rows: Sequence[Row]) -> str:
+    def line(storage: str) -> list[str]:
+        of = {way: median(rows, "per_second", storage=storage, way=way) for way in WAYS}
+        quiet = of[WAYS[0]]
+        cells = [_number(quiet)]
+        for way in WAYS[1:]:
+            cells += [_number(of[way]), _ratio(of[way], quiet)]
+        return [storage, *cells]
+
+    head = [
+        "storage", "to come", "has ended", "of that", "and is being told", "of that",
+        "each writes to its row", "of that",
+    ]  # fmt: skip
+    return (
+        "### Registrations a second for one stream, over eight connections\n\n"
+        "Past the endpoint, by two processes of four threads. Until this version each late one "
+        "wrote to the stream's row, as in the last two columns.\n\n"
+        + _table(head, map(line, _distinct(rows, "storage")))
+    )
+
+
 def _beside(rows: Sequence[Row]) -> str:
     def line(row: Row) -> list[str]:
         quiet, busy = row["quiet_p99"], row["busy_p99"]
@@ -191,6 +213,7 @@ TABLES: dict[str, Callable[[Sequence[Row]], str]] = {
     "fan_out": _fan_out,
     "engines": _engines,
     "endpoint": _endpoint,
+    "late": _late,
     "beside_a_fan_out": _beside,
     "workers": _workers,
     "fairness": _fairness,
