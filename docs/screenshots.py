@@ -6,13 +6,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+from playwright.sync_api import Browser, expect
+
 DOCS = Path(__file__).parent
+# The tests are no package: what they drive the demo with is found by its folder.
 sys.path[:0] = [str(DOCS.parent / "tests"), str(DOCS.parent / "tests" / "example_app")]
 
-from chromium import chromium  # noqa: E402
-from chromium_desk import Desk  # noqa: E402
-from playwright.sync_api import Browser, expect  # noqa: E402
-from running_demo import Demo  # noqa: E402
+from chromium import chromium  # noqa: E402 - by the path above
+from chromium_desk import Desk  # noqa: E402 - by the path above
+from running_demo import Demo  # noqa: E402 - by the path above
 
 TITLE = "Ask me anything"
 # High enough for the log below the phones.
@@ -44,6 +46,7 @@ def take(browser: Browser, scheme: str, size: tuple[int, int], picture: Path) ->
         for name in ("Alan", "Mary"):
             desk.sees_end(name, TITLE, "Cancelled")
         expect(desk.pushes).to_have_count(3)
+        expect(desk.phone("Grace")).to_contain_text("has sent its end push")
         desk.page.evaluate("scrollTo(0, 0)")
         desk.page.screenshot(path=picture)
         context.close()
