@@ -5,14 +5,15 @@ ifeq ($(PYTHON),)
 $(error Python 3.11 or newer is needed: install it, or say `make PYTHON=/path/to/python`)
 endif
 
-.PHONY: demo test lint coverage floors pythons release-check bench docs clean
+.PHONY: demo test test-faults test-the-rest lint coverage floors pythons release-check bench docs clean
 .DEFAULT_GOAL := test
 
 demo: .venv/demo/ready
 	.venv/demo/bin/python -m example_app
 
 # What only computes, or waits for processes of its own, shares two cores: each test has its own
-# database, folder and ports. The rest watches what happens at one time, and is alone.
+# database, folder and ports. The rest watches what happens at one time, and waits more than it
+# computes: the faults on one core, whatever is left on the other.
 COMPUTES = tests/model tests/documentation tests/app_operations tests/blueprint tests/cli \
 	tests/example_app tests/extension tests/observability tests/openapi tests/rules \
 	tests/testing tests/versions tests/storage/plans tests/storage/schema \
@@ -20,7 +21,13 @@ COMPUTES = tests/model tests/documentation tests/app_operations tests/blueprint 
 	unreadable_rows encodings,tests/storage/test_$(storage).py)
 test: lint
 	.venv/test/bin/python -m pytest -n 2 --dist worksteal $(COMPUTES)
-	.venv/test/bin/python -m pytest $(COMPUTES:%=--ignore=%)
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-faults test-the-rest
+
+test-faults: .venv/test/ready
+	.venv/test/bin/python -m pytest tests/faults
+
+test-the-rest: .venv/test/ready
+	.venv/test/bin/python -m pytest $(COMPUTES:%=--ignore=%) --ignore=tests/faults
 
 lint: .venv/test/ready
 	.venv/test/bin/ruff check .
@@ -41,8 +48,9 @@ coverage: .venv/test/ready
 # packages. With a Python come threads, forks, warnings and its own sqlite3; with a package what is
 # called of it: the drivers, Flask, marshmallow, PyJWT, pycurl, but not delivery, which calls none.
 STORAGES = $(1:%=tests/storage/test_%.py)
-BETWEEN = tests/blueprint tests/extension tests/delivery $(call STORAGES,memory sqlite)
-WITH_PYTHON = $(BETWEEN) tests/push tests/storage/schema $(call STORAGES,postgresql mongodb)
+BETWEEN = tests/blueprint tests/extension $(call STORAGES,memory sqlite)
+WITH_PYTHON = $(BETWEEN) tests/delivery tests/push tests/storage/schema \
+	$(call STORAGES,postgresql mongodb)
 WITH_PACKAGES = tests/blueprint tests/extension tests/push tests/storage/schema \
 	$(call STORAGES,sqlite postgresql mariadb mongodb mongomock) \
 	tests/openapi/test_document.py tests/workers/test_tasks.py tests/storage/test_silent_servers.py \
@@ -130,9 +138,9 @@ clean:
 # The package's own requirements at their lowest; those of the tests as in .venv/test.
 .venv/floors/ready: pyproject.toml
 	$(PYTHON) -m venv --clear .venv/floors
-	.venv/floors/bin/pip install --quiet --disable-pip-version-check "uv>=0.9"
-	.venv/floors/bin/uv pip compile --quiet --python .venv/floors/bin/python --all-extras \
+	.venv/floors/bin/pip install --quiet --disable-pip-version-check "uv>=0.13"
+	.venv/floors/bin/uv pip compile --quiet --system-certs --python .venv/floors/bin/python --all-extras \
 		--resolution lowest-direct --output-file .venv/floors/lowest.txt pyproject.toml
-	.venv/floors/bin/uv pip install --quiet --python .venv/floors/bin/python \
+	.venv/floors/bin/uv pip install --quiet --system-certs --python .venv/floors/bin/python \
 		--constraint .venv/floors/lowest.txt --group test $(COMPILED) --editable .
 	touch $@
