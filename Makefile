@@ -48,9 +48,7 @@ coverage: .venv/test/ready
 # packages. With a Python come threads, forks, warnings and its own sqlite3; with a package what is
 # called of it: the drivers, Flask, marshmallow, PyJWT, pycurl, but not delivery, which calls none.
 STORAGES = $(1:%=tests/storage/test_%.py)
-BETWEEN = tests/blueprint tests/extension $(call STORAGES,memory sqlite)
-WITH_PYTHON = $(BETWEEN) tests/delivery tests/push tests/storage/schema \
-	$(call STORAGES,postgresql mongodb)
+WITH_PYTHON = tests/blueprint tests/extension $(call STORAGES,memory sqlite)
 WITH_PACKAGES = tests/blueprint tests/extension tests/push tests/storage/schema \
 	$(call STORAGES,sqlite postgresql mariadb mongodb mongomock) \
 	tests/openapi/test_document.py tests/workers/test_tasks.py tests/storage/test_silent_servers.py \
@@ -61,12 +59,8 @@ floors: .venv/floors/ready
 	.venv/floors/bin/python -m pytest $(WITH_PACKAGES)
 
 # With each other Python that is found, by its name or in pyenv, which hides those not chosen.
-# `make test` runs all with one of them, and the newest runs the core. A change of Python's comes with
-# one version and stays in the next, which would show it: so one between two others runs less.
 PYTHONS = 3.11 3.12 3.13 3.14
 pythons: $(PYTHONS:%=python-%)
-found = $(foreach version,$(PYTHONS),$(if $(call find,$(version)),$(version)))
-core = $(if $(filter $(1),$(firstword $(found)) $(lastword $(found))),$(WITH_PYTHON),$(BETWEEN))
 find = $(shell for p in python$(1) $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$(1).*/bin/python; do \
 	$$p -c 'import sys, ensurepip; sys.exit(not sys.version.startswith("$(1)."))' 2>/dev/null && \
 	echo $$p && break; done)
@@ -78,7 +72,7 @@ python-%:
 	else \
 		$(MAKE) --no-print-directory .venv/python-$*/ready PYTHON=$(call find,$*) && \
 		echo "Python $*: .venv/python-$*/bin/python -m pytest, of the core" && \
-		.venv/python-$*/bin/python -m pytest $(call core,$*); \
+		.venv/python-$*/bin/python -m pytest $(WITH_PYTHON); \
 	fi
 
 # What would be published: is it whole, and does it do its job where nothing of this tree is?

@@ -117,7 +117,7 @@ def test_a_preloaded_worker_is_killed_in_the_midst_and_the_others_finish(tmp_pat
 def test_a_graceful_restart_in_the_midst_gives_back_what_is_unsent(tmp_path: Path) -> None:
     output = tmp_path / "output"
     with (
-        a_slow_crowd(sqlite_in(tmp_path), 800) as crowd,
+        a_slow_crowd(sqlite_in(tmp_path), 1600) as crowd,
         serving(
             crowd, output, *PRELOADED[1:], LIVE_ACTIVITY_DELIVERY="thread",
             LIVE_ACTIVITY_LEASE=LONG_LEASE,
@@ -140,7 +140,7 @@ def test_a_graceful_restart_in_the_midst_gives_back_what_is_unsent(tmp_path: Pat
 
 def test_a_server_that_is_stopped_in_the_midst_gives_back_what_is_unsent(tmp_path: Path) -> None:
     output = tmp_path / "output"
-    with a_slow_crowd(sqlite_in(tmp_path), 800) as crowd:
+    with a_slow_crowd(sqlite_in(tmp_path), 1600) as crowd:
         lease = {"LIVE_ACTIVITY_LEASE": LONG_LEASE}
         with serving(crowd, output, *PRELOADED, LIVE_ACTIVITY_DELIVERY="thread", **lease) as server:
             server.wait_until_all_serve()
