@@ -116,7 +116,8 @@ def test_a_registration_in_between_makes_the_second_a_first(world: World) -> Non
     assert world.session(token).status is SessionStatus.ACTIVE
 
 
-def test_a_registration_while_the_push_is_in_flight_survives_its_410(world: World) -> None:
+def registered_while_its_push_is_gone(world: World) -> str:
+    """A phone that registers again while its push is in flight, which is then answered 410."""
     token = world.register()
     world.end()
 
@@ -127,20 +128,16 @@ def test_a_registration_while_the_push_is_in_flight_survives_its_410(world: Worl
 
     world.answer = answer
     world.run()
+    return token
+
+
+def test_a_registration_while_the_push_is_in_flight_survives_its_410(world: World) -> None:
+    token = registered_while_its_push_is_gone(world)
     assert world.session(token).status is SessionStatus.ACTIVE
 
 
 def test_such_a_phone_is_told_when_the_lease_is_over(world: World) -> None:
-    token = world.register()
-    world.end()
-
-    def answer(push: Push) -> PushResult:
-        world.clock.now += 2
-        world.register()
-        return PushResult(push, Verdict.GONE, reason="Unregistered", gone_since=NOW + 1)
-
-    world.answer = answer
-    world.run()
+    token = registered_while_its_push_is_gone(world)
     world.answer = delivered
     world.run_later(60)
     assert world.session(token).status is SessionStatus.ENDED
