@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -35,6 +36,9 @@ class Claims:
         self._monotonic = monotonic
         self._calls = BackgroundCalls("live-activity-claims")
         self._ahead: Future[Batch] | None = None
+        # Reentrant: a signal that ends the run may come in the midst of it, in the same thread.
+        self._lock = threading.RLock()
+        self._leaving = False
 
     def of(self, stream: Stream, limit: int) -> Batch:
         """Claim up to `limit` sessions of a stream."""
@@ -74,8 +78,10 @@ class Claims:
         return self._ahead is not None
 
     def ahead(self, stream: Stream, limit: int) -> None:
-        """Claim as ``of`` does, while other pushes go out."""
-        self._ahead = self._calls.run(partial(self.of, stream, limit))
+        """Claim as ``of`` does, while other pushes go out; not for a run that is to end."""
+        with self._lock:
+            if not self._leaving:
+                self._ahead = self._calls.run(partial(self.of, stream, limit))
 
     def take_ahead(self) -> Batch | None:
         """Wait for what was claimed ahead, and take it; ``None``: nothing was."""
@@ -84,10 +90,15 @@ class Claims:
         ahead, self._ahead = self._ahead, None
         return ahead.result()
 
-    def unsent_ahead(self) -> list[Session]:
-        """The sessions that were claimed ahead and have not been taken. Of any thread."""
-        ahead = self._ahead
-        if ahead is None or not ahead.done() or ahead.exception() is not None:
+    def leave(self) -> list[Session]:
+        """The run is to end: claim nothing ahead from now on. Of any thread.
+
+        Returns the sessions that were claimed ahead and have not been taken; it waits for a claim
+        that is under way.
+        """
+        with self._lock:
+            self._leaving, ahead = True, self._ahead
+        if ahead is None or ahead.exception() is not None:
             return []
         return ahead.result().sessions
 

@@ -27,11 +27,7 @@ from flask_allmine_liveactivity.delivery.results import Results
 from flask_allmine_liveactivity.delivery.schedule import hold, note_silence
 from flask_allmine_liveactivity.delivery.turns import Turns
 from flask_allmine_liveactivity.delivery.unanswered import Unanswered
-from flask_allmine_liveactivity.model import (
-    Push,
-    Settlement,
-    StreamEvent,
-)
+from flask_allmine_liveactivity.model import Push, Settlement, StreamEvent
 from flask_allmine_liveactivity.push.base import PushBackend, storable
 from flask_allmine_liveactivity.push.source import LOOK_AGAIN, PushSource
 from flask_allmine_liveactivity.storage.base import Storage
@@ -114,7 +110,8 @@ class FanOut:
             self._send(on_result)
 
     def _send(self, on_result: Callable[[], object]) -> None:
-        results = self._push.send(PushSource(self._pushes, self._waited))
+        source = PushSource(self._pushes, self._waited, self._ends, self._in_flight.take_back)
+        results = self._push.send(source)
         try:
             for result in results:
                 self.results.take(storable(result))
@@ -145,15 +142,18 @@ class FanOut:
 
         Of any thread. The run gives it back once more when it ends, which then counts for nothing.
         """
-        unsent = self._in_flight.unsent() + self._claims.unsent_ahead()
-        self._storage.sessions.settle([give_back(session) for session in unsent])
+        for leave in (self._in_flight.leave, self._claims.leave):
+            self._storage.sessions.settle([give_back(session) for session in leave()])
 
     # --- what to push ------------------------------------------------------------------------
 
     @property
     def _over(self) -> bool:
+        return bool(self._ends() or self.results.obstacle)
+
+    def _ends(self) -> bool:
         self.cut_short = self.cut_short or self._monotonic() >= self._until
-        return bool(self.results.obstacle or self.cut_short or self._stopping.is_set())
+        return self.cut_short or self._stopping.is_set()
 
     def _pushes(self) -> Iterator[Push]:
         while not self._over:

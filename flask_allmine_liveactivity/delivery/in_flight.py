@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from flask_allmine_liveactivity.delivery.batch import Batch
 from flask_allmine_liveactivity.delivery.outcomes import give_back
 from flask_allmine_liveactivity.delivery.settlement_writer import SettlementWriter
-from flask_allmine_liveactivity.model import Session, Settlement
+from flask_allmine_liveactivity.model import Push, Session, Settlement
 from flask_allmine_liveactivity.storage.sessions import Sessions
 
 
@@ -71,8 +71,26 @@ class InFlight:
         for batch in list(self._batches.values()):
             self.give_back(batch, list(batch.unsettled.values()))
 
-    def unsent(self) -> list[Session]:
-        """Those that have not been handed to the push backend. Of any thread."""
+    def take_back(self, pushes: Iterable[Push]) -> None:
+        """Let those go untouched that the push backend has drawn and not sent, while answers to
+        others are awaited.
+
+        Raises:
+            StorageUnavailable: Some could not be settled; the end tries it again.
+        """
+        for push in pushes:
+            batch = self.batch_of(push.session)
+            if batch is not None:
+                self.note(batch, give_back(push.session))
+        self.go_on()
+
+    def leave(self) -> list[Session]:
+        """The run is to end, and the process may go at any moment: settle each result at once from
+        now on. Of any thread.
+
+        Returns those that have not been handed to the push backend.
+        """
+        self._writer.hurry()
         return [session for batch in list(self._batches.values()) for session in batch.unsent]
 
     def close(self) -> None:

@@ -33,6 +33,7 @@ class SettlementWriter:
         self._waiting: list[Settlement] = []
         self._settled: deque[list[Settlement]] = deque()
         self._error: BaseException | None = None
+        self._hurried = False
         self._closing = False
         self._thread: threading.Thread | None = None
 
@@ -64,6 +65,12 @@ class SettlementWriter:
         self._hear()
         if error is not None:
             raise error
+
+    def hurry(self) -> None:
+        """Let no result wait for others from now on."""
+        with self._changed:
+            self._hurried = True
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Wait for those under way; what became of them is seen to in ``finish``."""
@@ -98,7 +105,10 @@ class SettlementWriter:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._closing)
                 self._changed.wait_for(
-                    lambda: len(self._waiting) >= self._batch_size or self._closing, SETTLE_AFTER
+                    lambda: (
+                        len(self._waiting) >= self._batch_size or self._hurried or self._closing
+                    ),
+                    SETTLE_AFTER,
                 )
                 if self._closing:
                     return

@@ -25,6 +25,10 @@ from .processes import a_worker, open_files, process, threads
 # A lease that would show: nobody waits so long here.
 LONG_LEASE = 120
 SHORT_LEASE = 3
+# How long Apple takes for a push from the moment on at which a process is to end, in seconds: as
+# long as before, or so long that it takes many times over what a process has for its end to answer
+# all that is in flight.
+APPLE_TAKES = (0.05, 2.0)
 
 
 @contextmanager
@@ -56,17 +60,19 @@ def expect_another_to_go_on(crowd: Crowd, output: Path) -> None:
         crowd.wait_until_the_other_stream_is_told()
 
 
+@pytest.mark.parametrize("apple_takes", APPLE_TAKES)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_worker_that_is_told_to_stop_gives_back_what_is_unsent(
-    number: signal.Signals, tmp_path: Path
+    number: signal.Signals, apple_takes: float, tmp_path: Path
 ) -> None:
     output = tmp_path / "output"
     with a_slow_crowd(sqlite_in(tmp_path), 600) as crowd:
         crowd.audience.end()
         with a_worker(config_of(crowd), output) as worker:
             crowd.wait_for_pushes(100)
+            crowd.apns.delay(apple_takes)
             worker.send_signal(number)
-            assert worker.wait(20) == 0, output.read_text()
+            assert worker.wait(10) == 0, output.read_text()
         expect_nothing_held(crowd)
         expect_another_to_go_on(crowd, output)
 
@@ -88,7 +94,9 @@ def test_one_of_two_workers_stops_and_the_other_does_not_wait(tmp_path: Path) ->
 
 
 @contextmanager
-def a_script(crowd: Crowd, how: str, output: Path) -> Iterator[subprocess.Popen[bytes]]:
+def a_script(
+    crowd: Crowd, how: str, output: Path, apple_takes: float = APPLE_TAKES[0]
+) -> Iterator[subprocess.Popen[bytes]]:
     """``faults.ending``, with its thread in the midst of the fan-out."""
     config = config_of(crowd, LIVE_ACTIVITY_DELIVERY="thread")
     read, write = os.pipe()
@@ -101,6 +109,7 @@ def a_script(crowd: Crowd, how: str, output: Path) -> Iterator[subprocess.Popen[
         os.close(read)
         if how != "ends at once":
             crowd.wait_for_pushes(100)
+            crowd.apns.delay(apple_takes)
             go.write(b"\n")
         yield script
 
@@ -108,11 +117,12 @@ def a_script(crowd: Crowd, how: str, output: Path) -> Iterator[subprocess.Popen[
 ENDINGS = {"raises": 1, "exits": 3, "is interrupted": -signal.SIGINT}
 
 
+@pytest.mark.parametrize("apple_takes", APPLE_TAKES)
 @pytest.mark.parametrize("how", ENDINGS)
-def test_a_script_in_the_midst_of_it(how: str, tmp_path: Path) -> None:
+def test_a_script_in_the_midst_of_it(how: str, apple_takes: float, tmp_path: Path) -> None:
     output = tmp_path / "output"
     with a_slow_crowd(sqlite_in(tmp_path), 600) as crowd:
-        with a_script(crowd, how, output) as script:
+        with a_script(crowd, how, output, apple_takes) as script:
             if how == "is interrupted":
                 script.send_signal(signal.SIGINT)
             assert script.wait(20) == ENDINGS[how], output.read_text()

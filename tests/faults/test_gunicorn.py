@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import services
 
 from flask_allmine_liveactivity.simulator import LocalApns
@@ -23,6 +24,9 @@ from .processes import a_worker, process, threads
 WORKERS = 3
 # A lease that would show: nobody waits so long here.
 LONG_LEASE = 120
+# How long Apple takes for a push from the moment on at which workers are to end, in seconds: as
+# long as before, or so long that what is in flight is not answered before they are gone.
+APPLE_TAKES = (0.1, 1.0)
 
 
 class Server:
@@ -114,7 +118,10 @@ def test_a_preloaded_worker_is_killed_in_the_midst_and_the_others_finish(tmp_pat
         assert until(lambda: max(map(threads, survivors)) <= 4 + 1 + 1, 10)
 
 
-def test_a_graceful_restart_in_the_midst_gives_back_what_is_unsent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("apple_takes", APPLE_TAKES)
+def test_a_graceful_restart_in_the_midst_gives_back_what_is_unsent(
+    apple_takes: float, tmp_path: Path
+) -> None:
     output = tmp_path / "output"
     with (
         a_slow_crowd(sqlite_in(tmp_path), 1600) as crowd,
@@ -126,6 +133,7 @@ def test_a_graceful_restart_in_the_midst_gives_back_what_is_unsent(tmp_path: Pat
         before = server.wait_until_all_serve()
         server.end(STREAM)
         crowd.wait_for_pushes(200)
+        crowd.apns.delay(apple_takes)
         server.running.send_signal(signal.SIGHUP)
         assert until(lambda: not before & server.workers, 60), output.read_text()
         assert crowd.audience.pending, "it was over before the restart"
@@ -138,7 +146,10 @@ def test_a_graceful_restart_in_the_midst_gives_back_what_is_unsent(tmp_path: Pat
         crowd.wait_until_the_other_stream_is_told()
 
 
-def test_a_server_that_is_stopped_in_the_midst_gives_back_what_is_unsent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("apple_takes", APPLE_TAKES)
+def test_a_server_that_is_stopped_in_the_midst_gives_back_what_is_unsent(
+    apple_takes: float, tmp_path: Path
+) -> None:
     output = tmp_path / "output"
     with a_slow_crowd(sqlite_in(tmp_path), 1600) as crowd:
         lease = {"LIVE_ACTIVITY_LEASE": LONG_LEASE}
@@ -147,6 +158,7 @@ def test_a_server_that_is_stopped_in_the_midst_gives_back_what_is_unsent(tmp_pat
             crowd.apns.clear()
             server.end(STREAM)
             crowd.wait_for_pushes(200)
+            crowd.apns.delay(apple_takes)
             server.running.send_signal(signal.SIGTERM)
             assert server.running.wait(40) == 0, output.read_text()
         assert crowd.audience.pending, "it was over before the end"

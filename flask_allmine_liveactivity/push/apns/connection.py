@@ -22,7 +22,7 @@ from flask_allmine_liveactivity.push.apns.multi import Multi
 from flask_allmine_liveactivity.push.apns.provider_token import ProviderToken
 from flask_allmine_liveactivity.push.apns.proxy import failure_at_proxy, use_proxy
 from flask_allmine_liveactivity.push.apns.seat import Seat
-from flask_allmine_liveactivity.push.source import later_of
+from flask_allmine_liveactivity.push.source import later_of, let_go
 
 # Apple allows 500 to 1,500 streams once a connection is authenticated.
 MAX_IN_FLIGHT = 1000
@@ -89,6 +89,8 @@ class Connection:
         self._fresh_connection_wanted = self._fresh_connection_wanted or self._in_doubt
         try:
             while True:
+                if not finished:
+                    let_go(pushes, self._unsent)
                 if self._fresh_connection_wanted and not self._flights:
                     self._reconnect()
                 self._authorize()
@@ -197,6 +199,17 @@ class Connection:
         del self._flights[seat.handle]
         seat.body.clear()
         self._free.append(seat)
+
+    def _unsent(self) -> list[Push]:
+        """Let those go that are not on their way: what is more than Apple allows at a time waits in
+        libcurl, until those before it are answered."""
+        unsent = [push for push, _ in self._again]
+        self._again.clear()
+        for seat in list(self._flights.values()):
+            if not seat.handle.getinfo(pycurl.PRETRANSFER_TIME):
+                unsent.append(seat.push)
+                self._land(seat)
+        return unsent
 
     def _leave_behind(self) -> None:
         """Send what is in flight again, on another connection: nothing comes on this one any more,
