@@ -15,6 +15,7 @@ from flask_allmine_liveactivity.delivery.batch import Stream
 from flask_allmine_liveactivity.delivery.claims import Claims
 from flask_allmine_liveactivity.model import Push, PushResult, Session, SessionStatus
 from flask_allmine_liveactivity.push.base import PushBackend
+from flask_allmine_liveactivity.push.source import PushSource
 from flask_allmine_liveactivity.simulator import LocalApns
 from flask_allmine_liveactivity.storage.base import Storage
 from flask_allmine_liveactivity.storage.memory import MemorySessions, MemoryStorage
@@ -95,6 +96,37 @@ def test_so_it_is_where_the_time_of_a_run_is_up(apns: LocalApns, crowd: World) -
     assert run.cut_short
     assert claimed(crowd) == set()
     assert run.tally.delivered == told(crowd) == len(apns.accepted)
+
+
+class Crowded(PushBackend):
+    """Draws ten and can send one, which is not answered until it is let go."""
+
+    def __init__(self) -> None:
+        self.is_crowded, self.let_go = threading.Event(), threading.Event()
+
+    def send(self, pushes: Iterable[Push]) -> Iterator[PushResult]:
+        assert isinstance(pushes, PushSource)
+        sent, *unsent = itertools.islice(pushes, 10)
+        self.is_crowded.set()
+        while not self.let_go.wait(0.01):
+            pushes.take_back(lambda: [unsent.pop() for _ in unsent[:]])
+        yield delivered(sent)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def test_it_is_given_back_where_nothing_at_all_has_been_answered_yet(storage: Storage) -> None:
+    push = Crowded()
+    world = World(storage, push)
+    world.register_many(20)
+    world.end()
+    with running(world, push.let_go.set):
+        assert push.is_crowded.wait(20)
+        world.delivery.stop()
+        wait_until(lambda: len(claimed(world)) == 1)
+    assert told(world) == 1
+    assert claimed(world) == set()
 
 
 # --- what is claimed meanwhile ---------------------------------------------------------------
