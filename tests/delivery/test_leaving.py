@@ -75,6 +75,7 @@ def test_what_waits_for_a_place_at_apple_is_given_back(apns: LocalApns, crowd: W
     with running(crowd, let_go=apns.stop):
         apns.wait_for(100, 30)
         apns.delay(NEVER)
+        apns.wait_for(len(apns.accepted) + 1, 30)  # one at least is not answered
         crowd.delivery.stop()
         wait_until(lambda: len(claimed(crowd)) <= AT_APPLE)
         # What Apple may have taken stays ours as long as its answer may come.

@@ -7,11 +7,10 @@ import threading
 from collections.abc import Callable, Iterator
 
 from flask_allmine_liveactivity.model import Push, PushResult, Verdict
-from flask_allmine_liveactivity.push.apns.connection import AT_A_TIME
 from flask_allmine_liveactivity.push.source import PushSource
 from flask_allmine_liveactivity.simulator import LocalApns
 
-from .engine import a_push, a_token, engine, pushes, send_one
+from .engine import a_push, a_token, engine, send_one
 
 # How many Apple takes at a time, and how long it takes for one once it is slow, in seconds.
 AT_APPLE = 10
@@ -92,20 +91,6 @@ def test_what_would_be_sent_once_more_is_handed_back_instead() -> None:
     assert cut, "nothing was at Apple when it went"
     # One of them libcurl itself may have sent again, when the connection went.
     assert len(received) - len(set(received)) <= 1
-    assert ids([*run.taken_back, *(result.push for result in results)]) == ids(run.drawn)
-
-
-def test_what_has_failed_already_has_its_result_and_is_not_handed_back_too() -> None:
-    """The run is to end while more have failed than are seen to at a time, all of them unsent."""
-    run, results = EndingRun(), list[PushResult]()
-    with LocalApns() as apns, engine(apns) as push:
-        apns.delay(0.05)
-        assert len(list(push.send(pushes(600)))) == 600  # from now on there is room for many
-        run.token = lambda _: "no URL has a space"
-        for result in push.send(run.source):
-            results.append(result)
-            run.ends = True
-    assert len(results) > AT_A_TIME, "there was no room for so many"
     assert ids([*run.taken_back, *(result.push for result in results)]) == ids(run.drawn)
 
 
