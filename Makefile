@@ -16,7 +16,7 @@ demo: .venv/demo/ready
 # computes: the faults on one core, whatever is left on the other.
 COMPUTES = tests/model tests/documentation tests/app_operations tests/blueprint tests/cli \
 	tests/example_app tests/extension tests/observability tests/openapi tests/rules \
-	tests/testing tests/versions tests/storage/plans tests/storage/schema \
+	tests/streams tests/testing tests/versions tests/storage/plans tests/storage/schema \
 	$(foreach storage,memory sqlite postgresql mariadb mongodb mongomock what_vanishes \
 	unreadable_rows encodings,tests/storage/test_$(storage).py)
 test: lint

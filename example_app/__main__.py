@@ -21,7 +21,7 @@ from example_app import create_app
 from example_app.database import Stream, database
 from example_app.desk import make_simulator, set_the_scene
 from flask_allmine_liveactivity import LiveActivityError
-from flask_allmine_liveactivity.extension.simulator_ui import outlooks_of
+from flask_allmine_liveactivity.extension.simulator_ui import outlooks_of, resending_of
 from flask_allmine_liveactivity.openapi.page import is_installed
 from flask_allmine_liveactivity.simulator.page import URL_PREFIX
 
@@ -33,6 +33,8 @@ STARTS_IN = 12 * 60.0
 SETTINGS: Mapping[str, Any] = {
     # Long enough to be seen: the default takes an ended activity off the lock screen at once.
     "LIVE_ACTIVITY_DISMISS_AFTER": 12,
+    # Short enough to be watched: what nobody has said is found within a minute or two otherwise.
+    "LIVE_ACTIVITY_CHECK_INTERVAL": 5,
     "JWT_ACCESS_TOKEN_EXPIRES": timedelta(days=1),
     # Nobody is at the first: to show that the playground asks before it sends anything there.
     "LIVE_ACTIVITY_API_SERVERS": {"Production": "https://api.example.com", "Development": "/"},
@@ -59,7 +61,7 @@ def main() -> None:
             sys.exit(f"{error}")
         at_the_end.callback(app.extensions["live_activity"].close)
         if simulator is not None:
-            simulator.mount(app, outlooks_of(app))
+            simulator.mount(app, outlooks_of(app), resending_of(app))
             # Who looks on is let go before the app's storage is closed.
             at_the_end.callback(simulator.feed.close)
         server = make_server(HOST, port, app, threaded=True, request_handler=_QuietHandler)
@@ -70,7 +72,9 @@ def main() -> None:
                 set_the_scene(simulator, url, stream)
             _explain(stream, url, page=simulator is not None)
             with contextlib.suppress(KeyboardInterrupt):
-                thread.join()
+                # Where another thread takes the signal nothing wakes one that waits for good.
+                while thread.is_alive():
+                    thread.join(timeout=1.0)
 
 
 @contextlib.contextmanager

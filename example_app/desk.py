@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 
-from example_app.database import PEOPLE, Stream
+from example_app.activities import shown
+from example_app.database import PEOPLE, Stream, database
 from flask_allmine_liveactivity.simulator.page import HttpConsole, Simulator, User
 from flask_allmine_liveactivity.simulator.phones import ContentState, HttpBackend
 from flask_allmine_liveactivity.simulator.received import Received
@@ -14,7 +15,7 @@ HOST = "ada"
 FOLLOWERS = ("grace", "alan", "mary")
 
 # What the app declares in Swift; a push that does not decode into it is dropped by iOS.
-CONTENT_STATE = ContentState({"status": str, "startsAt": float})
+CONTENT_STATE = ContentState({"title": str, "status": str, "startsAt": float})
 
 
 def make_simulator() -> Simulator | None:
@@ -24,9 +25,8 @@ def make_simulator() -> Simulator | None:
         for name in os.environ
     ):
         return None
-    return Simulator(
-        console=HttpConsole(HOST, PEOPLE[HOST]), content_state=CONTENT_STATE, on_push=_show
-    )
+    console = HttpConsole(HOST, PEOPLE[HOST], dies=_die_unsaid)
+    return Simulator(console=console, content_state=CONTENT_STATE, on_push=_show)
 
 
 def set_the_scene(simulator: Simulator, url: str, stream: Stream) -> None:
@@ -42,10 +42,15 @@ def set_the_scene(simulator: Simulator, url: str, stream: Stream) -> None:
             f"{username.title()}'s iPhone", HttpBackend(url), User(username, PEOPLE[username])
         )
         phone.follow(
-            stream.id,
-            content_state={"status": stream.status, "startsAt": stream.starts_at},
-            attributes={"title": stream.title, "host": stream.host},
+            stream.id, content_state=shown(stream, stream.status), attributes={"host": stream.host}
         )
+
+
+def _die_unsaid(stream_id: str) -> None:
+    """Cancel a stream as a host does whose process ends between its commit and its next line."""
+    with database() as session:
+        session.query(Stream).filter_by(id=stream_id).update({"status": "cancelled_by_host"})
+        session.commit()
 
 
 def _show(push: Received) -> None:

@@ -1,15 +1,15 @@
-"""Scheduling streams, and the moments that end their countdowns."""
+"""Scheduling streams, changing them, and the moments that end their countdowns."""
 
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, request
 from flask_jwt_extended import get_jwt_identity, jwt_required
 
-from example_app.activities import ENDED, live_activity
+from example_app.activities import live_activity
 from example_app.database import IN_HALF_AN_HOUR, Stream, database
-from flask_allmine_liveactivity import notify_stream_state
 
 streams = Blueprint("streams", __name__, url_prefix="/api/v1/streams")
 
@@ -20,6 +20,13 @@ MOMENTS = {
     "start": "active",
     "expire": "expired",
 }
+# What lights up the phones; an expired stream is no news, and neither is a new title.
+NEWS = {
+    "cancelled_by_host": "It was cancelled.",
+    "preparing": "We are about to begin.",
+    "active": "We are live.",
+}
+MOVED = "It begins at another time."
 
 
 @streams.get("")
@@ -33,61 +40,67 @@ def list_streams() -> Response:
 @jwt_required()
 def schedule() -> tuple[Response, int]:
     """Schedule a stream of one's own: ``title``, and ``startsAt`` in seconds since the epoch."""
-    given = request.get_json()
-    if not isinstance(given, dict) or not isinstance(given.get("title"), str):
-        abort(400)
-    starts_at = given.get("startsAt", time.time() + IN_HALF_AN_HOUR)
-    if not isinstance(starts_at, int | float) or isinstance(starts_at, bool):
+    stream = Stream(**_given(), host=get_jwt_identity())
+    if not stream.title:
         abort(400)
     with database() as session:
-        stream = Stream(title=given["title"], host=get_jwt_identity(), starts_at=starts_at)
         session.add(stream)
         session.commit()
+    live_activity.stream_changed(stream.id)
     return jsonify(_as_json(stream)), 201
+
+
+@streams.patch("/<stream_id>")
+@jwt_required()
+def edit(stream_id: str) -> Response:
+    """Rename a stream, move it, or both: ``title``, ``startsAt``."""
+    return _change(stream_id, **_given())
 
 
 @streams.post("/<stream_id>/<any(cancel, ready, start, expire):moment>")
 @jwt_required()
 def end_countdown(stream_id: str, moment: str) -> Response:
     """Cancel, ready, start or expire a stream: its countdowns leave the lock screens."""
-    stream = _set_status(stream_id, MOMENTS[moment])
-    # After the commit: phones that are told cannot be called back.
-    notify_stream_state(stream.id, ENDED[stream.status], alert=_alert(stream))
-    return jsonify(_as_json(stream))
+    return _change(stream_id, status=MOMENTS[moment])
 
 
 @streams.post("/<stream_id>/reschedule")
 @jwt_required()
 def reschedule(stream_id: str) -> Response:
     """Schedule a stream again that was cancelled or has expired."""
-    stream = _set_status(stream_id, "scheduled", starts_at=time.time() + IN_HALF_AN_HOUR)
-    live_activity.reopen_stream(stream.id)
-    return jsonify(_as_json(stream))
+    return _change(stream_id, status="scheduled", starts_at=time.time() + IN_HALF_AN_HOUR)
 
 
-def _set_status(stream_id: str, status: str, starts_at: float | None = None) -> Stream:
+def _change(stream_id: str, **changes: Any) -> Response:
+    """Change a stream of one's own; say so after the commit, since no push can be called back."""
     with database() as session:
         stream = session.get(Stream, stream_id.lower())
         if stream is None:
             abort(404)
         if stream.host != get_jwt_identity():
             abort(403)
-        stream.status = status
-        if starts_at is not None:
-            stream.starts_at = starts_at
+        before = stream.starts_at
+        for name, value in changes.items():
+            setattr(stream, name, value)
         session.commit()
-    return stream
+    if changes.get("status") == "scheduled":
+        live_activity.reopen_stream(stream.id)
+    news = NEWS.get(stream.status) if stream.starts_at == before else MOVED
+    alert = None if news is None else {"title": stream.title, "body": news}
+    live_activity.stream_changed(stream.id, alert=alert)
+    return jsonify(_as_json(stream))
 
 
-def _alert(stream: Stream) -> dict[str, str] | None:
-    """What lights up the phones; an expired stream is no news."""
-    news = {
-        "cancelled_by_host": f"{stream.host} has cancelled it.",
-        "preparing": "We are about to begin.",
-        "active": f"{stream.host} is live.",
-    }
-    body = news.get(stream.status)
-    return None if body is None else {"title": stream.title, "body": body}
+def _given() -> dict[str, Any]:
+    """What a caller says of a stream, by its columns; what he leaves out stays as it is."""
+    given = request.get_json()
+    if not isinstance(given, dict):
+        abort(400)
+    title, starts_at = given.get("title", ""), given.get("startsAt", 0)
+    if not isinstance(title, str) or type(starts_at) not in (int, float):
+        abort(400)
+    said = {"title": title, "starts_at": starts_at}
+    return {name: value for name, value in said.items() if value}
 
 
 def _as_json(stream: Stream) -> dict[str, str | float]:

@@ -29,6 +29,8 @@ from flask_allmine_liveactivity.model import (
     StreamState,
     Verdict,
 )
+from flask_allmine_liveactivity.model.countdown import Countdown
+from flask_allmine_liveactivity.model.report import StreamReceipt, StreamReport
 from flask_allmine_liveactivity.push.base import PushBackend
 from flask_allmine_liveactivity.storage.base import Storage
 from flask_allmine_liveactivity.storage.resolution import Outcome, Resolution, Resolve
@@ -50,6 +52,7 @@ __all__ = [
     "Apns2Push",
     "ConfigurationError",
     "ConsolePush",
+    "Countdown",
     "Counts",
     "Decide",
     "DeliveryReport",
@@ -76,6 +79,8 @@ __all__ = [
     "StreamEvent",
     "StreamForbidden",
     "StreamNotFound",
+    "StreamReceipt",
+    "StreamReport",
     "StreamState",
     "Streams",
     "Verdict",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from flask_allmine_liveactivity.app.config_reader import PREFIX, ConfigReader
 from flask_allmine_liveactivity.errors import ConfigurationError
-from flask_allmine_liveactivity.push.apns_settings import ApnsSettings
+from flask_allmine_liveactivity.model.environments import ENVIRONMENTS
+from flask_allmine_liveactivity.push.apns_settings import AUTO, ApnsSettings
 from flask_allmine_liveactivity.push.from_settings import check_signing_key
 
 APNS_REQUIRED = ("APNS_KEY", "APNS_KEY_ID", "APNS_TEAM_ID", "APNS_BUNDLE_ID", "APNS_ENVIRONMENT")
-_ENVIRONMENTS = ("production", "sandbox")
+_SERVER = re.compile(r"https://[^/?#\s@]+/?")
 _TEN_CHARACTERS = re.compile(r"[A-Za-z0-9]{10}")
 
 
@@ -29,21 +31,19 @@ def read_apns(reader: ConfigReader, *, needed: bool) -> ApnsSettings | None:
     push = reader.get("PUSH", None)
     given = [name for name in APNS_REQUIRED if reader.get(name, None) is not None]
     connections = reader.count("APNS_CONNECTIONS", 1, most=100)
-    server, ca = reader.text("APNS_SERVER"), reader.text("APNS_CA")
+    server, servers = _read_servers(reader)
+    ca = reader.text("APNS_CA")
     proxy = reader.proxy("APNS_PROXY")
     by_name = push in ("apns", "apns2")
     if not needed or not (by_name or (push is None and given)):
         return None
-    if server is not None and not re.fullmatch(r"https://[^/?#\s@]+/?", server):
-        raise ConfigurationError(
-            "LIVE_ACTIVITY_APNS_SERVER must be a base URL such as 'https://127.0.0.1:2197'."
-        )
+    _check_servers(server, servers)
     # What is wrong is said before what is missing: it stays wrong where nothing is missing.
     key_id = _ten_characters(reader, "APNS_KEY_ID", "the key's id")
     team_id = _ten_characters(reader, "APNS_TEAM_ID", "the team's id")
     bundle_id = read_bundle_id(reader)
     environment = (
-        reader.one_of("APNS_ENVIRONMENT", _ENVIRONMENTS, None)
+        reader.one_of("APNS_ENVIRONMENT", (*ENVIRONMENTS, AUTO), None)
         if "APNS_ENVIRONMENT" in given
         else ""
     )
@@ -66,10 +66,34 @@ def read_apns(reader: ConfigReader, *, needed: bool) -> ApnsSettings | None:
         bundle_id=bundle_id or "",
         environment=environment,
         server=None if server is None else server.rstrip("/"),
+        servers={environment: url.rstrip("/") for environment, url in servers.items()},
         ca=ca,
         proxy=proxy,
         connections=connections,
     )
+
+
+def _read_servers(reader: ConfigReader) -> tuple[str | None, Mapping[str, str]]:
+    """One server for whatever is sent, or those of environments by name."""
+    if isinstance(reader.get("APNS_SERVER", None), Mapping):
+        return None, reader.mapping("APNS_SERVER")
+    return reader.text("APNS_SERVER"), {}
+
+
+def _check_servers(server: str | None, servers: Mapping[str, str]) -> None:
+    name = PREFIX + "APNS_SERVER"
+    if server is not None and not _SERVER.fullmatch(server):
+        raise ConfigurationError(f"{name} must be a base URL such as 'https://127.0.0.1:2197'.")
+    for environment, url in servers.items():
+        if environment not in ENVIRONMENTS:
+            raise ConfigurationError(
+                f"{name} has the environment {environment!r}: there are "
+                f"{' and '.join(map(repr, ENVIRONMENTS))}."
+            )
+        if not isinstance(url, str) or not _SERVER.fullmatch(url):
+            raise ConfigurationError(
+                f"{name}[{environment!r}] must be a base URL such as 'https://127.0.0.1:2197'."
+            )
 
 
 def _read_key(value: str) -> str:

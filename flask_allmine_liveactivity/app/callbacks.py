@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from flask import current_app
@@ -18,6 +18,8 @@ _State = StreamState | str | None
 _Content = Mapping[str, Any] | None
 Guard = Callable[[str, str], _State | Awaitable[_State]]
 ContentState = Callable[[str, StreamState], _Content | Awaitable[_Content]]
+_Answers = Mapping[Any, Any]
+AskAboutStreams = Callable[[list[str]], _Answers | Awaitable[_Answers]]
 UserIdLoader = Callable[[dict[str, Any]], Any]
 
 
@@ -27,6 +29,7 @@ class HostCallbacks:
     def __init__(self) -> None:
         self.guard: Guard | None = None
         self.content_state: ContentState | None = None
+        self.streams: AskAboutStreams | None = None
         self.user_id_loader: UserIdLoader | None = None
 
     def ended_already(self, stream_id: str, user_id: str) -> StreamState | None:
@@ -48,6 +51,22 @@ class HostCallbacks:
                 "the stream guard must return None or a StreamState, or raise StreamNotFound or "
                 f"StreamForbidden, and returned a {type(answer).__name__}"
             ) from None
+
+    def what_streams_are(self, stream_ids: Sequence[str]) -> Mapping[Any, Any]:
+        """Ask about a page of streams; nothing of the answers has been checked yet.
+
+        Raises:
+            Exception: Whatever the callback raises.
+            TypeError: It returned no mapping.
+        """
+        assert self.streams is not None
+        answers = _call(self.streams, list(stream_ids))
+        if not isinstance(answers, Mapping):
+            raise TypeError(
+                "the streams callback must return a mapping by stream id, and returned a "
+                f"{type(answers).__name__}"
+            )
+        return answers
 
     def final_content_state(self, stream_id: str, state: StreamState) -> Mapping[str, Any] | None:
         """The host's final content-state, if it has one.

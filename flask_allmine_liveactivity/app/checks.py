@@ -13,18 +13,30 @@ from flask_allmine_liveactivity.app.installation import TOO_LATE, Installation
 from flask_allmine_liveactivity.app.jwt_manager import require_jwt_manager
 from flask_allmine_liveactivity.errors import LiveActivityError
 from flask_allmine_liveactivity.model import (
+    NEVER,
     Push,
+    SessionStatus,
     StreamEvent,
     StreamState,
     new_apns_ids,
     next_event,
 )
+from flask_allmine_liveactivity.model.countdown import Countdown
+from flask_allmine_liveactivity.model.host_answers import HostAnswer, Silence
+from flask_allmine_liveactivity.model.utc import utc
 from flask_allmine_liveactivity.push.base import storable
+from flask_allmine_liveactivity.storage.base import TO_BE_MADE, Storage
 from flask_allmine_liveactivity.streams.announcement import announcement_of_end
 
 PACKAGE = __name__.partition(".")[0]
 # Hex, so that Apple refuses it for what it is and not for its form.
 BOGUS_TOKEN = "00" * 32
+# So many sessions and streams are looked at to find one that the host can be asked about.
+LOOKED_AT = 20
+NOT_ASKED = (
+    "none: with a function at @live_activity.streams an end that the app does not announce is "
+    "found by asking it, and running countdowns follow what it says"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,38 +49,49 @@ class Finding:
 
 
 def check_installation(installation: Installation) -> list[Finding]:
-    """Look at configuration, storage, push, guard and JWT, without sending anything."""
+    """Look at configuration, storage, push, callbacks and JWT, without sending anything."""
+    storage = _look("storage", lambda: _storage(installation))
     return [
         _configuration(installation),
         *_delivery(installation),
-        _look("storage", lambda: _storage(installation)),
+        storage,
         _look("push", lambda: type(installation.push).__name__),
         _guard(installation),
+        *_streams(installation, may_look=storage.ok and TO_BE_MADE not in storage.detail),
         *_async_callbacks(installation),
         _look("jwt", _jwt),
         *_logging(),
     ]
 
 
-def probe(installation: Installation) -> Finding:
-    """Send a bogus token: Apple knows us if it answers ``BadDeviceToken``."""
+def probe(installation: Installation) -> list[Finding]:
+    """Send a bogus token to each environment in use: Apple knows us there if it answers
+    ``BadDeviceToken``."""
+    environments = installation.push.environments
+    if not environments:
+        return [_probe(installation, "probe", None)]
+    return [_probe(installation, f"probe {each}", each) for each in environments]
+
+
+def _probe(installation: Installation, subject: str, environment: str | None) -> Finding:
     push = Push(
         token=BOGUS_TOKEN,
         payload=installation.push.encode(_an_end()),
         apns_id=next(new_apns_ids()),
         priority=10,
         expiration=0,
+        environment=environment,
     )
     try:
         result = storable(next(iter(installation.push.send([push]))))
     except LiveActivityError as error:
-        return Finding("probe", False, str(error))
+        return Finding(subject, False, str(error))
     if result.reason == "BadDeviceToken":
-        return Finding("probe", True, "Apple knows us: it refused the bogus token, not the key")
+        return Finding(subject, True, "Apple knows us: it refused the bogus token, not the key")
     said = result.reason or result.verdict.value
     remedy = installation.push.remedy(said)
     so = f"{said}: {remedy}" if remedy else said
-    return Finding("probe", False, f"expected BadDeviceToken, and the answer was {so}")
+    return Finding(subject, False, f"expected BadDeviceToken, and the answer was {so}")
 
 
 def _an_end() -> StreamEvent:
@@ -121,12 +144,56 @@ def _async_callbacks(installation: Installation) -> list[Finding]:
     """Those that Flask cannot run, since it was installed without its extra."""
     callbacks = installation.callbacks
     unable = []
-    for subject in ("guard", "content_state", "user_id_loader"):
+    for subject in ("guard", "streams", "content_state", "user_id_loader"):
         try:
             current_app.ensure_sync(getattr(callbacks, subject))
         except RuntimeError as error:
             unable.append(Finding(subject, False, f"it is async. {error}"))
     return unable
+
+
+def _streams(installation: Installation, *, may_look: bool) -> list[Finding]:
+    """Whether the host answers what a stream is that has a row here. Nothing is written.
+
+    Args:
+        installation: Of the app.
+        may_look: Whether the storage can be looked at, without making anything.
+    """
+    callback = installation.callbacks.streams
+    if callback is None:
+        return [Finding("streams", True, NOT_ASKED)]
+    every = f"asked every {installation.settings.check_interval:g} s"
+    try:
+        current_app.ensure_sync(callback)
+    except RuntimeError:
+        return []  # it is async, and said to be so
+    stream_id = _stream_to_ask_about(installation.storage) if may_look else None
+    if stream_id is None:
+        return [Finding("streams", True, f"{every}; there is no stream yet to try it with")]
+    try:
+        answer = installation.streams.ask_strictly(stream_id)
+    except Exception as error:
+        said = f"asked about stream {stream_id}: {type(error).__name__}: {error}"
+        return [Finding("streams", False, said)]
+    return [Finding("streams", True, f"{every}; of stream {stream_id} it says {_shown(answer)}")]
+
+
+def _stream_to_ask_about(storage: Storage) -> str | None:
+    """One that is asked about soon: of those that some phones follow, and of some others."""
+    running = storage.sessions.page(limit=LOOKED_AT, status=SessionStatus.ACTIVE)
+    followed = dict.fromkeys(session.stream_id for session in running)
+    rows = [storage.streams.read(stream_id) for stream_id in followed]
+    rows += storage.streams.due(NEVER, LOOKED_AT)
+    due = {row.stream_id: row.check_at for row in rows if row is not None and row.check_at}
+    return min(due, key=lambda stream_id: due[stream_id], default=None)
+
+
+def _shown(answer: HostAnswer) -> str:
+    if isinstance(answer, Silence):
+        return "nothing: it is asked again later"
+    if isinstance(answer, Countdown):
+        return f"that it starts at {utc(float(answer.starts_at))}"  # type: ignore[arg-type]
+    return "that it is to come, with nothing to show" if answer is None else f"{answer.value}"
 
 
 def _jwt() -> str:

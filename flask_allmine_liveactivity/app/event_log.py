@@ -13,7 +13,12 @@ from flask import Flask
 from flask_allmine_liveactivity.app.calling import call_host
 from flask_allmine_liveactivity.model import Settlement, StreamEvent, fingerprint
 from flask_allmine_liveactivity.model.settled import summary
-from flask_allmine_liveactivity.signals import pushes_settled, session_registered, stream_ended
+from flask_allmine_liveactivity.signals import (
+    pushes_settled,
+    session_registered,
+    stream_ended,
+    stream_updated,
+)
 
 # Of its own name, so that a host can turn it on alone. Records carry what they say as attributes,
 # too: `live_activity` is a mapping.
@@ -42,13 +47,32 @@ class EventLog:
             self._log("session %(answer)s: stream %(stream_id)s, token %(fingerprint)s", what)
             self._send(session_registered, what)
 
-    def ended(self, event: StreamEvent) -> None:
-        """An end was announced."""
+    def announced(self, event: StreamEvent, source: str | None = None) -> None:
+        """An end or an update was announced.
+
+        Args:
+            event: What stands.
+            source: How an end came about this time, where it stood before: what was found may be
+                said as well.
+        """
+        if event.is_end:
+            self._ended(event, source or event.source)
+        elif self._listens(stream_updated):
+            what = {
+                "stream_id": event.stream_id,
+                "revision": event.revision,
+                "priority": event.priority,
+            }
+            self._log("stream %(stream_id)s: an update, revision %(revision)s", what)
+            self._send(stream_updated, what)
+
+    def _ended(self, event: StreamEvent, source: str | None) -> None:
         if self._listens(stream_ended):
             what = {
                 "stream_id": event.stream_id,
                 "state": event.state,
                 "revision": event.revision,
+                "source": source,
             }
             self._log("stream %(stream_id)s: %(state)s, revision %(revision)s", what)
             self._send(stream_ended, what)

@@ -14,10 +14,13 @@ from flask import Flask, current_app
 from flask_allmine_liveactivity.app.callbacks import HostCallbacks
 from flask_allmine_liveactivity.app.config_reader import PREFIX
 from flask_allmine_liveactivity.app.event_log import EventLog
+from flask_allmine_liveactivity.app.host_streams import HostStreams, asking_of
 from flask_allmine_liveactivity.app.missing_ends import MissingEnds
 from flask_allmine_liveactivity.app.process_parts import Parts, ProcessParts
+from flask_allmine_liveactivity.app.registering import register_phone
 from flask_allmine_liveactivity.app.settings import AS_SET, Settings
 from flask_allmine_liveactivity.delivery.runner import Delivery
+from flask_allmine_liveactivity.dispatch.asking import Asking
 from flask_allmine_liveactivity.dispatch.base import Dispatch
 from flask_allmine_liveactivity.dispatch.inline import InlineDispatch
 from flask_allmine_liveactivity.errors import ConfigurationError
@@ -28,16 +31,18 @@ from flask_allmine_liveactivity.model import (
     StreamState,
     next_event,
 )
-from flask_allmine_liveactivity.model.canonical import canonical_stream_id, canonical_token
-from flask_allmine_liveactivity.phones.registration import Answer, Claimant, MissingEnd, register
+from flask_allmine_liveactivity.model.canonical import canonical_stream_id
+from flask_allmine_liveactivity.phones.registration import Answer
 from flask_allmine_liveactivity.process.opened import Opened
 from flask_allmine_liveactivity.push.base import PushBackend
 from flask_allmine_liveactivity.storage.base import Storage
-from flask_allmine_liveactivity.streams.announcement import announcement_of_end
+from flask_allmine_liveactivity.streams.announcement import (
+    announcement_of_end,
+    announcement_that_stands,
+)
 from flask_allmine_liveactivity.streams.earlier_spellings import (
     announce_to_earlier,
     earlier_spellings,
-    end_kept_earlier,
     reopen_earlier,
 )
 
@@ -59,8 +64,8 @@ class Installation:
         callbacks: What the host has registered, now or later.
         storage: The host's own, or ``None``: as the settings say.
         push: The same.
-        dispatch: Makes the way of running delivery, given where to find it, and who is to learn how
-            to end what it starts.
+        dispatch: Makes the way of running delivery, given where to find it, who is to learn how to
+            end what it starts, and how the host is asked.
     """
 
     def __init__(
@@ -70,16 +75,17 @@ class Installation:
         callbacks: HostCallbacks,
         storage: Storage | None,
         push: PushBackend | None,
-        dispatch: Callable[[Callable[[], Delivery], Opened], Dispatch],
+        dispatch: Callable[[Callable[[], Delivery], Opened, Asking], Dispatch],
     ) -> None:
         self.settings = settings
         self.callbacks = callbacks
         self._stand_ins: list[Parts] = []
         self._start_again_at = 0.0
-        self._missing_ends = MissingEnds(
+        self.repairs = MissingEnds(
             callbacks, self._announcement, anybody_may_follow=settings.allow_any_stream
         )
-        self._event_log = EventLog(app)
+        self.streams = HostStreams(app, self)
+        self.event_log = EventLog(app)
         self._config = app.config
         self._read_as = _ours(app.config)
         self._opened = Opened()
@@ -89,10 +95,12 @@ class Installation:
             storage,
             push,
             self._opened,
-            self._event_log.settled,
+            self.event_log.settled,
             self._say_what_comes_too_late,
         )
-        self._dispatch = dispatch(lambda: own.parts.delivery, self._opened)
+        self.asking = asking_of(self.streams, settings.check_interval)
+        """For whoever has a thread to ask the host in."""
+        self._dispatch = dispatch(lambda: own.parts.delivery, self._opened, self.asking)
         # Nobody holds the app any more: a test suite makes one for each of its tests.
         weakref.finalize(self, self._opened.close_soon).atexit = False
 
@@ -164,7 +172,7 @@ class Installation:
             ConfigurationError: Nothing can be pushed from here: who serves would promise phones
                 what nobody will do.
         """
-        self._require_push()
+        self.require_push()
         if time.monotonic() < self._start_again_at:
             return
         try:
@@ -173,8 +181,12 @@ class Installation:
             self._start_again_at = time.monotonic() + self.settings.sweep_interval
             logger.exception("Live Activity delivery could not be started in this process")
 
-    def _require_push(self) -> None:
-        """Before anything is stored of which nobody could be told."""
+    def require_push(self) -> None:
+        """Before anything is stored of which nobody could be told.
+
+        Raises:
+            ConfigurationError: Nothing can be pushed from here.
+        """
         if self.settings.no_push is not None and not self._stand_ins:
             raise ConfigurationError(self.settings.no_push)
 
@@ -184,7 +196,8 @@ class Installation:
         """The canonical form of a stream id; ``ValueError`` where it is none."""
         return canonical_stream_id(stream_id, self.settings.stream_id_pattern)
 
-    def _earlier(self, stream_id: str) -> tuple[str, ...]:
+    def earlier_spellings(self, stream_id: str) -> tuple[str, ...]:
+        """Under what an earlier version may have kept a stream."""
         return earlier_spellings(stream_id, self.settings.stream_id_pattern)
 
     def announce(
@@ -197,7 +210,7 @@ class Installation:
         dismiss_after: object = AS_SET,
     ) -> StreamEvent:
         """Store what a stream's Live Activities must be told: one small write."""
-        self._require_push()
+        self.require_push()
         now = time.time()
         announcement = self._announcement(
             stream_id,
@@ -212,10 +225,21 @@ class Installation:
             dismiss_after=dismiss_after,
         )
         event = self.storage.streams.announce(announcement, now)
-        self._event_log.ended(event)
-        for each in announce_to_earlier(self.storage, announcement, self._earlier(stream_id), now):
-            self.dispatch.wake(each)
+        self._tell_of(event, announcement)
         return event
+
+    def announced(self, event: StreamEvent) -> None:
+        """Something was announced that the host did not announce itself: have it delivered."""
+        self._tell_of(event, announcement_that_stands(event))
+        self.dispatch.wake(event.stream_id)
+
+    def _tell_of(self, event: StreamEvent, announcement: Announcement) -> None:
+        self.event_log.announced(event, announcement.source)
+        if not event.is_end:
+            return
+        earlier = self.earlier_spellings(event.stream_id)
+        for each in announce_to_earlier(self.storage, announcement, earlier, time.time()):
+            self.dispatch.wake(each)
 
     def notify(self, stream_id: str, state: StreamState, **said: Any) -> DeliveryReport:
         """Announce a stream's end and have it delivered."""
@@ -225,7 +249,7 @@ class Installation:
             return DeliveryReport(
                 stream_id=stream_id, state=state, revision=event.revision, queued=True
             )
-        pending = self.storage.counts(time.time(), stream_id).pending
+        untold = self.storage.counts(time.time(), stream_id).untold
         return DeliveryReport(
             stream_id=stream_id,
             state=state,
@@ -233,15 +257,24 @@ class Installation:
             queued=False,
             delivered=run.tally.delivered,
             gone=run.tally.gone,
-            retrying=max(0, pending - run.tally.rejected_and_waiting),
+            retrying=max(0, untold - run.tally.rejected_and_waiting),
             rejected=run.tally.rejected,
         )
+
+    def next_question(self, now: float) -> float:
+        """When the host is asked of what is known from now on."""
+        return now + self.settings.check_interval
 
     def reopen(self, stream_id: str) -> None:
         """Forget a stream's end."""
         now = time.time()
-        self.storage.streams.reopen(stream_id, now)
-        reopen_earlier(self.storage, self._earlier(stream_id), now)
+        self.storage.streams.reopen(
+            stream_id,
+            now,
+            ask_at=self.next_question(now),
+            kept_until=now + self.settings.session_lifetime,
+        )
+        reopen_earlier(self.storage, self.earlier_spellings(stream_id), now)
 
     def _announcement(
         self,
@@ -252,6 +285,7 @@ class Installation:
         content_state: Mapping[str, Any] | None,
         alert: Mapping[str, Any] | None = None,
         dismiss_after: object = AS_SET,
+        source: str = "said",
     ) -> Announcement:
         announcement = announcement_of_end(
             stream_id,
@@ -261,6 +295,7 @@ class Installation:
             dismiss_after=self.settings.dismissed_after(state, dismiss_after),
             now=now,
             ttl=self.settings.stream_ttl,
+            source=source,
         )
         # Tried before anything is stored: what cannot be sent is the caller's to mend.
         self.push.encode(next_event(None, announcement, now))
@@ -268,40 +303,9 @@ class Installation:
 
     # --- a phone registers -------------------------------------------------------------------
 
-    def register(
-        self, *, user_id: str, stream_id: str, device_id: str, activity_id: str, token: str
-    ) -> Answer:
-        """Register a phone's session, and have it told at once where its stream has ended."""
-        self._require_push()
-        stream_id, token = self.stream_id(stream_id), canonical_token(token)
-        earlier = self._earlier(stream_id)
-        ended = self._missing_ends.ask_guard(stream_id, user_id)
-        missing_end = (
-            None if ended is None else self._missing_ends.of(self.storage, stream_id, user_id)
-        )
-        if missing_end is None:
-            end = end_kept_earlier(self.storage, stream_id, earlier, time.time())
-            missing_end = None if end is None else MissingEnd(end, 0)
-        answer = register(
-            self.storage,
-            Claimant(
-                user_id=user_id,
-                device_id=device_id,
-                activity_id=activity_id,
-                stream_id=stream_id,
-                token=token,
-            ),
-            now=time.time(),
-            lifetime=self.settings.session_lifetime,
-            max_per_user=self.settings.max_sessions_per_user,
-            missing_end=missing_end,
-            announced=self._event_log.ended,
-            earlier_spellings=earlier,
-        )
-        self._event_log.registered(stream_id, answer.value, token)
-        if answer is Answer.LATE:
-            self.dispatch.wake(stream_id)
-        return answer
+    def register(self, **phone: Any) -> Answer:
+        """Register a phone's session; see ``register_phone``."""
+        return register_phone(self, **phone)
 
 
 def _ours(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from flask_allmine_liveactivity.app.callbacks import HostCallbacks
 from flask_allmine_liveactivity.errors import ConfigurationError, PayloadTooLarge
@@ -54,23 +55,44 @@ class MissingEnds:
 
         It is asked once more, after the event was read. What it said before may be from before
         the stream was scheduled again, and to announce that end would end what has not ended; now
-        a reopen after its answer shows in the event's revision.
+        a reopen after its answer shows in the stream's row.
         """
         event = storage.streams.read(stream_id)
-        if event is not None and event.event is not None and not event.is_a_newer_versions:
+        if event is not None and event.is_end:
             return None
         state = self.ask_guard(stream_id, user_id)
         if state is None:
             return None
-        return MissingEnd(self._repair(stream_id, state), event.revision if event else 0)
+        return MissingEnd(self.end(stream_id, state, "guard"), event)
 
-    def _repair(self, stream_id: str, state: StreamState) -> Announcement:
-        """What to tell where the host knows of an end that nobody has announced."""
+    def end(
+        self,
+        stream_id: str,
+        state: StreamState,
+        source: str,
+        alert: Mapping[str, Any] | None = None,
+    ) -> Announcement:
+        """What to tell where the host knows of an end that nobody has announced.
+
+        Args:
+            stream_id: Whose.
+            state: In which it has ended.
+            source: How that came to be known, as ``StreamEvent.source``.
+            alert: What is said aloud with it.
+
+        Raises:
+            PayloadTooLarge: The alert alone is over the push service's limit.
+            TypeError: The alert is no mapping of JSON values.
+        """
         now = time.time()
         content_state = self._callbacks.final_content_state(stream_id, state)
         try:
-            return self._announcement(stream_id, state, now, content_state=content_state)
+            return self._announcement(
+                stream_id, state, now, content_state=content_state, alert=alert, source=source
+            )
         except (PayloadTooLarge, TypeError, ValueError):
-            # The phone cannot mend the host's callback, and an end without it is an end as well.
+            # Nobody here can mend the host's callback, and an end without it is an end as well.
             self._callbacks.complain("The content_state callback gave what cannot be sent")
-            return self._announcement(stream_id, state, now, content_state=None)
+            return self._announcement(
+                stream_id, state, now, content_state=None, alert=alert, source=source
+            )

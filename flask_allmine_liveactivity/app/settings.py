@@ -59,6 +59,8 @@ class Settings:
     """Where the Celery tasks go; ``None``: where the host's routes send them."""
     lease: float
     sweep_interval: float
+    check_interval: float
+    """Between two questions to the host about a stream."""
     batch_size: int
     session_lifetime: float
     stream_ttl: float
@@ -135,6 +137,7 @@ def read_settings(config: Mapping[str, Any], *, push_given: bool, lenient: bool)
         celery_queue=_read_celery_queue(reader),
         lease=reader.duration("LEASE", 60.0, least=1.0),
         sweep_interval=reader.duration("SWEEP_INTERVAL", 15.0, least=0.05),
+        check_interval=reader.duration("CHECK_INTERVAL", 60.0, least=0.05),
         batch_size=reader.count("BATCH_SIZE", 1000, most=10_000),
         session_lifetime=lifetime,
         stream_ttl=ttl,

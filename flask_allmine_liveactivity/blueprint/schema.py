@@ -14,6 +14,7 @@ from flask_allmine_liveactivity.model.canonical import (
     canonical_stream_id,
     token_spellings,
 )
+from flask_allmine_liveactivity.model.environments import ENVIRONMENTS
 
 LONGEST_ID = 255
 # Apple: make no assumptions about a token's size. Some of 256 digits have been seen.
@@ -98,6 +99,14 @@ class SessionSchema(Schema):
         metadata={
             "description": "The `id` that ActivityKit gave the activity.",
             "example": "live-activity-123",
+        },
+    )
+    environment = fields.String(
+        allow_none=True,
+        validate=validate.OneOf(ENVIRONMENTS, error="Must be {choices}, or left out."),
+        metadata={
+            "description": "Apple's environment that the push token is of, where the app knows it. "
+            "`null` is the same as leaving it out: nothing is changed.",
         },
     )
 

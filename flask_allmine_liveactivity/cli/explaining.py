@@ -9,28 +9,49 @@ import click
 from flask_allmine_liveactivity.app import operations
 from flask_allmine_liveactivity.app.installation import current
 from flask_allmine_liveactivity.app.operations import Phone, PhonesOfStream
-from flask_allmine_liveactivity.cli.group import as_json, command
-from flask_allmine_liveactivity.cli.printing import echo_json, shown, table, utc, utc_of_next, when
-from flask_allmine_liveactivity.cli.standing import NOTHING_KNOWN, headline, silence
+from flask_allmine_liveactivity.cli.group import as_json, command, listing
+from flask_allmine_liveactivity.cli.printing import (
+    echo_json,
+    shown,
+    table,
+    told,
+    utc,
+    utc_of_next,
+    when,
+)
+from flask_allmine_liveactivity.cli.streams import (
+    NOTHING_KNOWN,
+    fields_of,
+    headline,
+    known_lines,
+    silence,
+)
 from flask_allmine_liveactivity.model import SessionStatus
 
-HEADINGS = ("TOKEN", "DEVICE", "USER", "STATUS", "REFUSED", "LAST ANSWER", "NEXT TRY")
+HEADINGS = (
+    "TOKEN",
+    "ENVIRONMENT",
+    "DEVICE",
+    "USER",
+    "STATUS",
+    "TOLD",
+    "REFUSED",
+    "LAST ANSWER",
+    "NEXT TRY",
+)
 
 
 @command("why")
 @click.argument("stream")
-@click.option("--user", help="Only of this user.")
-@click.option(
-    "--status",
-    "wanted",
-    type=click.Choice([status.value for status in SessionStatus]),
-    help="Only these; active: those who are still to be told.",
-)
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True)
-@click.option("--after", default="", help="Only those behind this session, to list them in pages.")
+@listing
 @as_json
 def why(
-    stream: str, user: str | None, wanted: str | None, limit: int, after: str, as_json: bool
+    stream: str,
+    user: str | None,
+    status: SessionStatus | None,
+    limit: int,
+    after: str,
+    as_json: bool,
 ) -> None:
     """Say what each phone of STREAM was answered, and when it is tried again.
 
@@ -40,7 +61,7 @@ def why(
         current(),
         stream,
         user_id=user,
-        status=None if wanted is None else SessionStatus(wanted),
+        status=status,
         limit=limit,
         after=after,
     )
@@ -48,10 +69,12 @@ def why(
     if as_json:
         echo_json(_report(found))
         return
-    if event is None and not found.phones and not (user or wanted or after):
+    if event is None and not found.phones and not (user or status or after):
         click.echo(NOTHING_KNOWN.format(found.stream_id))
         return
     click.echo(headline(found.stream_id, event))
+    for line in known_lines(event, found.next_question, found.at):
+        click.echo(line)
     if event is not None and event.held_since is not None:
         if event.needs_a_person:
             click.secho(
@@ -64,12 +87,12 @@ def why(
     if not found.phones:
         click.echo("No phones found.")
         return
-    for line in table(HEADINGS, [_cells(phone, found.at) for phone in found.phones]):
+    for line in table(HEADINGS, [_cells(phone, found) for phone in found.phones]):
         click.echo(line)
     if found.next_page_after is not None:
         click.echo(
             f"There may be more: --after {found.next_page_after}; "
-            "--status active: who is still to be told"
+            "--status active: only those that run"
         )
 
 
@@ -77,9 +100,7 @@ def _report(found: PhonesOfStream) -> dict[str, Any]:
     event = found.event
     return {
         "stream": found.stream_id,
-        "event": None if event is None else event.event,
-        "state": None if event is None or event.state is None else event.state.value,
-        "revision": None if event is None else event.revision,
+        **fields_of(event, found.next_question, found.at),
         "held_reason": None if event is None else event.held_reason,
         "held_since": None if event is None else utc(event.held_since),
         "next_look": utc_of_next(found.next_look, found.at),
@@ -97,32 +118,38 @@ def _row(phone: Phone, now: float) -> dict[str, Any]:
         "user": session.user_id,
         "activity": session.activity_id,
         "status": session.status.value,
+        "delivered": session.delivered,
         "pending": phone.pending,
         "under_way": phone.under_way,
         "answer": phone.answer,
         "attempts": session.attempts,
         "rejections": session.rejections,
+        "environment": session.environment,
         "next_try": utc_of_next(phone.next_try, now),
         "expires_at": utc(session.expires_at),
     }
 
 
-def _cells(phone: Phone, now: float) -> tuple[str, ...]:
+def _cells(phone: Phone, found: PhonesOfStream) -> tuple[str, ...]:
     session = phone.session
     return (
         session.fingerprint,
+        shown(session.environment),
         shown(session.device_id),
         shown(session.user_id),
         session.status.value,
+        told(session),
         str(session.attempts),
         shown(phone.answer),
-        _next_try(phone, now),
+        _next_try(phone, found),
     )
 
 
-def _next_try(phone: Phone, now: float) -> str:
+def _next_try(phone: Phone, found: PhonesOfStream) -> str:
     if phone.under_way:
         return "under way"
     if phone.pending:
-        return when(phone.next_try, now)
-    return "at the stream's end" if phone.follows else "-"
+        return when(phone.next_try, found.at)
+    if not phone.follows:
+        return "-"
+    return "at the next update or the end" if found.is_kept_up_to_date else "at the stream's end"

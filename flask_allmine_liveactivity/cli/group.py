@@ -10,6 +10,7 @@ import click
 from flask.cli import with_appcontext
 
 from flask_allmine_liveactivity.errors import LiveActivityError
+from flask_allmine_liveactivity.model import SessionStatus
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
 
@@ -58,3 +59,32 @@ def command(name: str) -> Callable[[Callable[..., None]], click.Command]:
         return made
 
     return register
+
+
+def _session_status(
+    _ctx: click.Context, _param: click.Parameter, value: str | None
+) -> SessionStatus | None:
+    return None if value is None else SessionStatus(value)
+
+
+def listing(function: Callable[..., None]) -> Callable[..., None]:
+    """Options of a command that lists sessions: which ones, and how many.
+
+    It gives the function ``user``, ``status``, ``limit`` and ``after``.
+    """
+    options = (
+        click.option("--user", help="Only of this user."),
+        click.option(
+            "--status",
+            type=click.Choice([status.value for status in SessionStatus]),
+            callback=_session_status,
+            help="Only these; active: those that run.",
+        ),
+        click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True),
+        click.option(
+            "--after", default="", help="Only those behind this session, to list them in pages."
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function

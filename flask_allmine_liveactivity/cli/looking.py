@@ -10,18 +10,28 @@ from flask_allmine_liveactivity.app import operations
 from flask_allmine_liveactivity.app.checks import Finding
 from flask_allmine_liveactivity.app.installation import current
 from flask_allmine_liveactivity.app.operations import ListedSession
-from flask_allmine_liveactivity.cli.group import as_json, command
-from flask_allmine_liveactivity.cli.printing import echo_json, shown, table, utc
+from flask_allmine_liveactivity.cli.group import as_json, command, listing
+from flask_allmine_liveactivity.cli.printing import echo_json, shown, table, told, utc
 from flask_allmine_liveactivity.model import SessionStatus
 
-HEADINGS = ("STATUS", "STREAM", "USER", "DEVICE", "ACTIVITY", "TOKEN", "LAST ANSWER")
+HEADINGS = (
+    "STATUS",
+    "TOLD",
+    "STREAM",
+    "USER",
+    "DEVICE",
+    "ACTIVITY",
+    "TOKEN",
+    "ENVIRONMENT",
+    "LAST ANSWER",
+)
 
 
 @command("check")
 @click.option("--probe", "with_probe", is_flag=True, help="Send Apple a bogus token.")
 @as_json
 def check(with_probe: bool, as_json: bool) -> None:
-    """See whether everything is set: keys, storage, guard and JWT. Exits with 1 if not."""
+    """See whether everything is set: keys, storage, callbacks and JWT. Exits with 1 if not."""
     checked = operations.check(current(), with_probe=with_probe)
     if as_json:
         echo_json([{"check": f.subject, "ok": f.ok, "detail": f.detail} for f in checked.findings])
@@ -34,30 +44,27 @@ def check(with_probe: bool, as_json: bool) -> None:
 
 def _echo_finding(finding: Finding) -> None:
     mark = click.style("ok  ", fg="green") if finding.ok else click.style("FAIL", fg="red")
-    click.echo(f"{mark}  {finding.subject}: {finding.detail}")
+    click.echo(f"{mark}  {finding.subject}: {shown(finding.detail)}")
 
 
 @command("sessions")
 @click.option("--stream", help="Only of this stream.")
-@click.option("--user", help="Only of this user.")
-@click.option(
-    "--status",
-    "wanted",
-    type=click.Choice([status.value for status in SessionStatus]),
-    help="Only these.",
-)
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True)
-@click.option("--after", default="", help="Only those behind this session, to list them in pages.")
+@listing
 @as_json
 def sessions(
-    stream: str | None, user: str | None, wanted: str | None, limit: int, after: str, as_json: bool
+    stream: str | None,
+    user: str | None,
+    status: SessionStatus | None,
+    limit: int,
+    after: str,
+    as_json: bool,
 ) -> None:
     """List sessions, by their ids. Tokens are shown by their fingerprints."""
     found = operations.pages_of_sessions(
         current(),
         stream=stream,
         user_id=user,
-        status=None if wanted is None else SessionStatus(wanted),
+        status=status,
         limit=limit,
         after=after,
     )
@@ -77,11 +84,13 @@ def sessions(
 def _cells(session: ListedSession) -> tuple[str, ...]:
     return (
         session.status.value,
+        told(session),
         session.stream_id,
         shown(session.user_id),
         shown(session.device_id),
         shown(session.activity_id),
         session.fingerprint,
+        shown(session.environment),
         shown(session.reason),
     )
 
@@ -98,6 +107,7 @@ def _row(session: ListedSession) -> dict[str, Any]:
         "delivered": session.delivered,
         "attempts": session.attempts,
         "reason": session.reason,
+        "environment": session.environment,
         "registered_at": utc(session.registered_at),
         "token_seen_at": utc(session.token_seen_at),
         "expires_at": utc(session.expires_at),

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
+from flask_allmine_liveactivity.app.operations import ListedSession
 from flask_allmine_liveactivity.model import NEVER
 from flask_allmine_liveactivity.model.utc import FORM
 from flask_allmine_liveactivity.model.utc import utc as in_utc
@@ -45,6 +46,11 @@ def shown(text: str | None) -> str:
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )
+
+
+def told(session: ListedSession) -> str:
+    """The revision that a session has been told, in a table."""
+    return str(session.delivered) if session.delivered else "-"
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

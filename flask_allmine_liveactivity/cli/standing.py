@@ -11,11 +11,14 @@ from flask_allmine_liveactivity.app.installation import current
 from flask_allmine_liveactivity.app.operations import Standing
 from flask_allmine_liveactivity.cli.group import Seconds, as_json, command
 from flask_allmine_liveactivity.cli.printing import echo_json, shown, utc, utc_of_next, when
-from flask_allmine_liveactivity.model import StreamEvent
-
-NOTHING_KNOWN = (
-    "Nothing is known of stream {}: no phone has registered for it, no end was announced."
+from flask_allmine_liveactivity.cli.streams import (
+    NOTHING_KNOWN,
+    fields_of,
+    headline,
+    known_lines,
+    silence,
 )
+from flask_allmine_liveactivity.model import StreamEvent
 
 
 @command("status")
@@ -24,7 +27,7 @@ NOTHING_KNOWN = (
     "--fail-if-older",
     type=Seconds(),
     metavar="SECONDS",
-    help="Exit 1 if anybody has been waiting for longer.",
+    help="Exit 1 if anybody has been waiting for an end for longer.",
 )
 @as_json
 def status(stream: str | None, fail_if_older: float | None, as_json: bool) -> None:
@@ -37,6 +40,8 @@ def status(stream: str | None, fail_if_older: float | None, as_json: bool) -> No
     else:
         if standing.stream_id is not None:
             click.echo(headline(standing.stream_id, standing.event))
+            for line in known_lines(standing.event, standing.next_question, standing.at):
+                click.echo(line)
         _echo_counts(standing)
         _echo_held(standing)
         _echo_alarm(standing)
@@ -44,29 +49,15 @@ def status(stream: str | None, fail_if_older: float | None, as_json: bool) -> No
         raise SystemExit(1)
 
 
-def headline(stream_id: str, event: StreamEvent | None) -> str:
-    """What a stream's Live Activities must be told, in one line."""
-    if event is None:
-        return f"stream {stream_id}: to come, no end was announced"
-    if event.is_a_newer_versions:
-        kind = shown(event.event)
-        return f"stream {stream_id}: {kind}, left to the newer version that has announced it"
-    state = "to come" if event.state is None else event.state.value
-    return f"stream {stream_id}: {state}, revision {event.revision}"
-
-
-def silence(event: StreamEvent) -> str:
-    """Why nothing is sent where the push service does not answer."""
-    since = f"no answer from the push service since {utc(event.held_since)}"
-    return f"{since} ({shown(event.seen_instead)}): tried again by itself"
-
-
 def _report(standing: Standing) -> dict[str, Any]:
-    counts, age = standing.counts, standing.oldest_pending_seconds
+    counts = standing.counts
     report: dict[str, Any] = {
         "active": counts.active,
         "pending": counts.pending,
-        "oldest_pending_seconds": None if age is None else round(age, 1),
+        "oldest_pending_seconds": _rounded(standing.oldest_pending_seconds),
+        "updates_pending": counts.updates_pending,
+        "oldest_update_seconds": _rounded(standing.oldest_update_seconds),
+        "updated": counts.updated,
         "held": [_of_held(event, standing.at) for event in standing.held],
         "more_held": standing.more_held,
         "waiting": dict(counts.waiting),
@@ -76,15 +67,18 @@ def _report(standing: Standing) -> dict[str, Any]:
         "ended": counts.ended,
         "dead": dict(counts.dead),
         "unknown": counts.unknown,
+        "ends_found": counts.ends_found,
         "environment_alarm": standing.environment_alarm,
     }
     if standing.stream_id is not None:
-        event = standing.event
         report["stream"] = standing.stream_id
         report["known"] = standing.known
-        report["state"] = None if event is None or event.state is None else event.state.value
-        report["revision"] = None if event is None else event.revision
+        report |= fields_of(standing.event, standing.next_question, standing.at)
     return report
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)
 
 
 def _of_held(event: StreamEvent, now: float) -> dict[str, Any]:
@@ -98,10 +92,12 @@ def _of_held(event: StreamEvent, now: float) -> dict[str, Any]:
 
 
 def _echo_counts(standing: Standing) -> None:
-    counts, age = standing.counts, standing.oldest_pending_seconds
-    waits = "" if age is None else f", the oldest for {age:.0f} s"
+    counts = standing.counts
     click.echo(f"running  {counts.active}")
-    click.echo(f"pending  {counts.pending}{waits}")
+    click.echo(f"pending  {counts.pending}{_oldest(standing.oldest_pending_seconds)}")
+    if counts.updates_pending or counts.updated:
+        waits = _oldest(standing.oldest_update_seconds)
+        click.echo(f"updates  {counts.updates_pending} pending{waits}; {counts.updated} told")
     for reason, count in counts.waiting.items():
         due_at = counts.next_tries.get(reason)
         next_try = "" if due_at is None else f", next try {when(due_at, standing.at)}"
@@ -114,8 +110,17 @@ def _echo_counts(standing: Standing) -> None:
     click.echo(f"given up {sum(counts.dead.values())}")
     for reason, count in counts.dead.items():
         click.echo(f"           {count} {shown(reason)}")
+    if counts.ends_found:
+        click.echo(
+            f"found    {counts.ends_found} streams had ended, and the app had not said so: does it "
+            "call stream_changed() or notify_stream_state()?"
+        )
     if counts.unknown:
         click.echo(f"unknown  {counts.unknown} of a status of a newer version, left alone")
+
+
+def _oldest(seconds: float | None) -> str:
+    return "" if seconds is None else f", the oldest for {seconds:.0f} s"
 
 
 def _echo_held(standing: Standing) -> None:
@@ -134,8 +139,13 @@ def _echo_held(standing: Standing) -> None:
 
 def _echo_alarm(standing: Standing) -> None:
     if standing.environment_alarm:
+        cause = (
+            "Most tokens are bad ones in both environments: LIVE_ACTIVITY_APNS_BUNDLE_ID is "
+            "probably not that of the app."
+            if standing.tried_in_both
+            else "Most tokens are bad ones: LIVE_ACTIVITY_APNS_ENVIRONMENT is probably not the one "
+            "the app was built for."
+        )
         click.secho(
-            "Most tokens are bad ones: LIVE_ACTIVITY_APNS_ENVIRONMENT is probably not the one the "
-            "app was built for. Mend it, restart what delivers, then: flask live-activity resend",
-            fg="red",
+            f"{cause} Mend it, restart what delivers, then: flask live-activity resend", fg="red"
         )

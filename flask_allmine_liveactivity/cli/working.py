@@ -16,6 +16,7 @@ from flask import Flask, current_app
 from flask_allmine_liveactivity.app.installation import current
 from flask_allmine_liveactivity.cli.group import command
 from flask_allmine_liveactivity.cli.printing import with_the_time
+from flask_allmine_liveactivity.dispatch.asking import AskingThread
 from flask_allmine_liveactivity.dispatch.loop import deliver_until_stopped
 from flask_allmine_liveactivity.errors import StorageUnavailable
 
@@ -58,7 +59,10 @@ def worker(port: int | None, host: str) -> None:
             installation.storage.streams.due(time.time(), 1)
         click.echo("Delivering. Stop with SIGTERM or Ctrl-C.", err=True)
         interval = min(WORKER_INTERVAL, installation.settings.sweep_interval)
+        questions = AskingThread(installation.asking) if installation.streams.is_asked else None
         deliver_until_stopped(delivery, wake, stopped, interval)
+        if questions is not None:
+            questions.end()
         installation.close()
     click.echo("Stopped; what was unsent has been given back.", err=True)
 

@@ -12,6 +12,11 @@ class Stream:
     """A stream that a run is at."""
 
     event: StreamEvent
+    round: int = 0
+    """Who has been told less than this revision has not had his turn in this round; what he is told
+    may be a later one."""
+    begun: int | None = None
+    """The round of which it is noted that it has begun."""
     payload: bytes = b""
     encoded: StreamEvent | None = None
     """The event that the payload tells."""
@@ -39,6 +44,8 @@ class Batch:
     """As it was read before: only what was touched by then has surely been seen."""
     revision: int
     """What is pushed; it may have risen since they were claimed."""
+    ends: bool
+    """Whether that is an end."""
     claim_id: str
     limit: int
     sessions: list[Session]

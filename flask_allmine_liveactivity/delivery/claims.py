@@ -45,11 +45,12 @@ class Claims:
         event, now, began, claim_id = stream.event, self._clock(), self._monotonic(), new_id()
         claimed = self._sessions.claim(
             event.stream_id,
-            event.revision,
+            stream.round,
             claim_id=claim_id,
             limit=limit,
             now=now,
             leased_until=now + self._lease,
+            round_robin=event.is_update,
         )
         seconds = self._monotonic() - began
         return _batch(stream, claimed, claim_id, limit, now, began, seconds)
@@ -127,6 +128,7 @@ def _batch(
         stream=stream,
         event=stream.event,
         revision=stream.event.revision,
+        ends=stream.event.is_end,
         claim_id=claim_id,
         limit=limit,
         sessions=sessions,

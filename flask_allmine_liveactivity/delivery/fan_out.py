@@ -19,11 +19,12 @@ from flask_allmine_liveactivity.delivery.batch_size import FIRST_BATCH, SMALLEST
 from flask_allmine_liveactivity.delivery.claims import Claims
 from flask_allmine_liveactivity.delivery.heap import FrozenHeap
 from flask_allmine_liveactivity.delivery.in_flight import InFlight
-from flask_allmine_liveactivity.delivery.outcomes import expire, give_back
+from flask_allmine_liveactivity.delivery.outcomes import expire, give_back, pass_over
 from flask_allmine_liveactivity.delivery.payloads import Payloads
 from flask_allmine_liveactivity.delivery.policy import Policy
 from flask_allmine_liveactivity.delivery.rests import Rests
 from flask_allmine_liveactivity.delivery.results import Results
+from flask_allmine_liveactivity.delivery.rounds import Rounds
 from flask_allmine_liveactivity.delivery.schedule import hold, note_silence
 from flask_allmine_liveactivity.delivery.turns import Turns
 from flask_allmine_liveactivity.delivery.unanswered import Unanswered
@@ -82,7 +83,8 @@ class FanOut:
         self._claims = Claims(storage.sessions, policy.lease, clock, monotonic)
         self._in_flight = InFlight(storage.sessions, policy.batch_size, self._settled)
         self._heap = FrozenHeap()
-        self._rests = Rests(storage, policy.sweep_interval, clock)
+        self._rounds = Rounds(storage, clock)
+        self._rests = Rests(storage, self._turns, self._in_flight, policy.sweep_interval, clock)
         self._looked_at = -LOOK_AGAIN
         self._spent_on_newcomers = 0.0
         self._only: str | None = None
@@ -133,7 +135,7 @@ class FanOut:
         finally:
             self._in_flight.close()
         self._in_flight.finish()
-        self._rest_all()
+        self._rests.rest_all()
         for event in self.results.unanswered:  # now: to put it to rest would take the note away
             note_silence(self._storage, event, str(self.results.unreachable), self._clock())
 
@@ -194,7 +196,7 @@ class FanOut:
         return self._monotonic() - self._looked_at
 
     def _look_for_streams(self) -> None:
-        self._rest_all()
+        self._rests.rest_all()
         self._looked_at = self._monotonic()
         if self._only is not None:
             return
@@ -216,7 +218,7 @@ class FanOut:
         return self._looked_at - stream.looked_at >= DRAINED_FOR
 
     def _take_up(self, event: StreamEvent) -> None:
-        if event.is_a_newer_versions:
+        if event.is_a_newer_versions or self._rounds.is_early(event):
             return
         if event.unreadable is not None:
             self._hold_unreadable(event)
@@ -238,6 +240,7 @@ class FanOut:
     def _claim_of_newcomers(self) -> list[Batch]:
         """The first batches of streams that are new: of many at once, or they would be a queue."""
         streams = self._turns.newcomers(min(PAGE, self._batch_size.now))
+        self._rounds.take_up(streams)
         if len(streams) <= 1:
             batches = [self._claim_now(stream, FIRST_BATCH) for stream in streams]
             return [batch for batch in batches if batch is not None]
@@ -246,7 +249,9 @@ class FanOut:
         for batch in page:
             batch.read = True
             self._receive(batch)
-        self._payloads.stamp([batch.stream for batch in page if batch.sessions])
+        to_tell = [batch.stream for batch in page if batch.sessions]
+        self._rounds.begin(to_tell)
+        self._payloads.stamp(to_tell)
         return page
 
     def _claim_now(self, stream: Stream, limit: int) -> Batch | None:
@@ -260,7 +265,7 @@ class FanOut:
     def _left_to_others(self, stream: Stream) -> bool:
         """Whether another worker has put the stream to rest since it was seen to be due."""
         event = stream.event
-        if self._only is not None or event.due_at <= self._clock():
+        if self._only is not None or event.due_at <= self._clock() or self._rounds.goes_on(stream):
             return False
         self._turns.remove(event.stream_id)
         return True
@@ -278,12 +283,14 @@ class FanOut:
 
     def _of_batch(self, batch: Batch) -> Iterator[Push]:
         stream = batch.stream
-        batch.revision = stream.event.revision
+        batch.revision, batch.ends = stream.event.revision, stream.event.is_end
+        if batch.sessions:
+            self._rounds.begin([stream])
         if batch.full or stream.event.touch != batch.event.touch:
             self._turns.again(stream)
         else:
             stream.drained, stream.looked_at = True, self._monotonic()
-            self._rest_if_done(stream)
+            self._rests.add_if_done(stream)
         if batch.full:
             self._claim_ahead()
         for session in batch.sessions:
@@ -297,32 +304,34 @@ class FanOut:
             if session.expires_at <= batch.now:
                 self._in_flight.note(batch, expire(session, batch.now))
                 continue
+            if session.user_id is None and not batch.ends:
+                self._in_flight.note(batch, pass_over(session, batch.revision, batch.now))
+                continue
             yield self._payloads.push_to(session, stream)
 
     def _read_again(self, stream: Stream) -> bool:
         """Whether there is still something to tell; what it is may have changed meanwhile."""
         event = self._storage.streams.read(stream.event.stream_id)
         held = event is not None and event.held_since is not None
-        if event is None or event.event is None or (held and event.due_at > self._clock()):
+        untold = event is None or event.event is None or event.is_a_newer_versions
+        if event is None or untold or (held and event.due_at > self._clock()):
             self._turns.remove(stream.event.stream_id)
-            return False
-        if event.is_a_newer_versions:
-            self._turns.remove(event.stream_id)
             return False
         if event.revision != stream.event.revision:
             if event.unreadable is not None:
                 self._hold_unreadable(event)
                 return False
             stream.stamped_at = 0.0
-        stream.event = event
+        self._rounds.follow(stream, event)
         return True
 
     def _settled(self, settlements: list[Settlement]) -> None:
         self._on_settled(settlements)
+        self._rounds.after(settlements, self._turns.get)
         for stream_id in dict.fromkeys(each.session.stream_id for each in settlements):
             stream = self._turns.get(stream_id)
             if stream is not None:
-                self._rest_if_done(stream)
+                self._rests.add_if_done(stream)
 
     # --- when to look again ------------------------------------------------------------------
 
@@ -337,13 +346,3 @@ class FanOut:
     def _hold_unreadable(self, event: StreamEvent) -> None:
         """Another version has stored what we cannot tell: it alone is held."""
         self._hold(event, f"cannot be told: {event.unreadable}")
-
-    def _rest_if_done(self, stream: Stream) -> None:
-        if stream.drained and not self._in_flight.has_some_of(stream.event.stream_id):
-            self._rests.add(stream)
-            if len(self._rests) >= PAGE:
-                self._rest_all()
-
-    def _rest_all(self) -> None:
-        for stream_id in self._rests.all():
-            self._turns.remove(stream_id)

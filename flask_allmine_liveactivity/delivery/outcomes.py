@@ -36,6 +36,7 @@ def settle(
     result: PushResult,
     *,
     revision: int,
+    ends: bool = True,
     claimed_at: float,
     now: float,
     chance: Callable[[], float] = random.random,
@@ -45,6 +46,8 @@ def settle(
     Args:
         result: What became of the push.
         revision: The revision that was pushed.
+        ends: Whether it was an end: who has been told an update runs on, and nobody is given up for
+            the refusal of one but where the activity is gone.
         claimed_at: When the session was claimed.
         now: The time.
         chance: Draws from 0 up to 1, for the jitter.
@@ -55,30 +58,63 @@ def settle(
     seen_by_then = max(claimed_at, session.token_seen_at)
     match result.verdict:
         case Verdict.DELIVERED:
-            return Settlement(
-                session=session,
-                status=SessionStatus.ENDED,
-                delivered=revision,
-                attempts=session.attempts,
-                rejections=session.rejections,
-                due_at=now + TOLD_AGAIN_AFTER,
-                reason=None,
-                whoever_holds_the_lease=True,
-                not_seen_after=seen_by_then,
-            )
+            return _told(session, revision, seen_by_then, now, ends=ends)
         case Verdict.GONE:
-            return _gone(session, result, seen_by_then, now)
+            return _gone(session, result, revision, seen_by_then, now)
         case Verdict.REJECTED:
-            return _rejected(session, result, now)
+            return _rejected(session, result, revision, now, ends=ends)
         case Verdict.RETRY | Verdict.ODD:
             wait = _asked_for(result.retry_after) or backoff(session.attempts, chance())
-            return _later(session, now + wait, reason=result.reason, attempts=session.attempts + 1)
+            return _later(
+                session,
+                now + wait,
+                reason=result.reason,
+                attempts=session.attempts + 1,
+                refused=revision,
+            )
         case Verdict.UNREACHABLE:
             # Untouched, but after the others who are due: one to whom no push is ever answered
             # would be the first in each run.
             return _later(session, now, reason=session.reason, attempts=session.attempts)
         case Verdict.MISCONFIGURED:
             return give_back(session)
+        case Verdict.POSTPONED:
+            return _postponed(session, result, now)
+
+
+def _told(
+    session: Session, revision: int, seen_by_then: float, now: float, *, ends: bool
+) -> Settlement:
+    return Settlement(
+        session=session,
+        status=SessionStatus.ENDED if ends else SessionStatus.ACTIVE,
+        delivered=revision,
+        # The next thing to be told begins with no waits of this one.
+        attempts=session.attempts if ends else 0,
+        rejections=session.rejections if ends else 0,
+        due_at=now + TOLD_AGAIN_AFTER if ends else now,
+        reason=None,
+        whoever_holds_the_lease=True,
+        not_seen_after=seen_by_then,
+        refused=session.refused,
+        environment=session.environment,
+    )
+
+
+def pass_over(session: Session, revision: int, now: float) -> Settlement:
+    """Whoever has no owner any more is told ends alone: what an update says is for who has gone."""
+    return _told(session, revision, now, now, ends=False)
+
+
+def _postponed(session: Session, result: PushResult, now: float) -> Settlement:
+    # Not the bare reason: this session was not refused for it. Its own refusal stays on record.
+    waits_for = f"{result.environment}: {result.reason}"
+    return _later(
+        session,
+        now + _asked_for(result.retry_after),
+        reason=session.reason if session.attempts else waits_for,
+        attempts=session.attempts,
+    )
 
 
 def give_back(session: Session) -> Settlement:
@@ -115,7 +151,9 @@ def _asked_for(retry_after: float | None) -> float:
     return min(retry_after, LONGEST_BACKOFF)
 
 
-def _gone(session: Session, result: PushResult, seen_by_then: float, now: float) -> Settlement:
+def _gone(
+    session: Session, result: PushResult, revision: int, seen_by_then: float, now: float
+) -> Settlement:
     # Apple, "Handling notification responses from APNs": stop sending until a token with a later
     # timestamp comes. A registration after that time is one; but a second 410 is believed.
     stale = result.gone_since is not None and result.gone_since <= session.token_seen_at
@@ -125,6 +163,7 @@ def _gone(session: Session, result: PushResult, seen_by_then: float, now: float)
             now + STALE_GONE_WAIT,
             reason=_gone_reason(result),
             attempts=session.attempts + 1,
+            refused=revision,
         )
     return _dead(
         session,
@@ -139,9 +178,11 @@ def _gone_reason(result: PushResult) -> str:
     return result.reason if result.reason in _GONE_REASONS else "HTTP 410"
 
 
-def _rejected(session: Session, result: PushResult, now: float) -> Settlement:
+def _rejected(
+    session: Session, result: PushResult, revision: int, now: float, *, ends: bool
+) -> Settlement:
     rejections = session.rejections + 1
-    if rejections > len(REJECTION_WAITS):
+    if ends and rejections > len(REJECTION_WAITS):
         return _dead(
             session,
             now,
@@ -151,10 +192,11 @@ def _rejected(session: Session, result: PushResult, now: float) -> Settlement:
         )
     return _later(
         session,
-        now + REJECTION_WAITS[rejections - 1],
+        now + REJECTION_WAITS[min(rejections, len(REJECTION_WAITS)) - 1],
         reason=result.reason,
         attempts=session.attempts + 1,
         rejections=rejections,
+        refused=revision,
     )
 
 
@@ -165,6 +207,7 @@ def _later(
     reason: str | None,
     attempts: int,
     rejections: int | None = None,
+    refused: int | None = None,
 ) -> Settlement:
     return Settlement(
         session=session,
@@ -176,6 +219,8 @@ def _later(
         due_at=min(due_at, session.expires_at),
         reason=_short(reason),
         whoever_holds_the_lease=False,
+        refused=session.refused if refused is None else refused,
+        environment=session.environment,
     )
 
 
@@ -198,6 +243,8 @@ def _dead(
         reason=_short(reason),
         whoever_holds_the_lease=True,
         not_seen_after=not_seen_after,
+        refused=session.refused,
+        environment=session.environment,
     )
 
 

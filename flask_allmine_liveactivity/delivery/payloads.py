@@ -8,11 +8,10 @@ from dataclasses import replace
 from flask_allmine_liveactivity.delivery.batch import Stream
 from flask_allmine_liveactivity.errors import PayloadTooLarge
 from flask_allmine_liveactivity.model import Push, Session, StreamEvent, new_apns_ids
+from flask_allmine_liveactivity.model.push import AT_ONCE
 from flask_allmine_liveactivity.push.base import PushBackend
 from flask_allmine_liveactivity.storage.base import Storage
 
-# Apple, "Sending notification requests to APNs": 10 sends at once.
-AT_ONCE = 10
 # What a push carries as its time is at most about so many seconds old when it is drawn.
 STAMP_AGAIN = 1.0
 
@@ -61,9 +60,10 @@ class Payloads:
             token=session.token,
             payload=stream.payload,
             apns_id=next(self._apns_ids),
-            priority=AT_ONCE,
+            priority=stream.event.priority or AT_ONCE,
             expiration=int(session.expires_at),
             target=session,
+            environment=session.environment,
         )
 
     def stamp(self, streams: Sequence[Stream]) -> None:

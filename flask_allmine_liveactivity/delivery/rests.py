@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flask_allmine_liveactivity.delivery.batch import Stream
+from flask_allmine_liveactivity.delivery.in_flight import InFlight
 from flask_allmine_liveactivity.delivery.schedule import rest_then_look
+from flask_allmine_liveactivity.delivery.turns import Turns
 from flask_allmine_liveactivity.model import DUE_NOW, NEVER
 from flask_allmine_liveactivity.storage.base import Storage
+
+# So many are put to rest at once.
+PAGE = 50
 
 
 class Rests:
@@ -15,27 +20,39 @@ class Rests:
 
     Args:
         storage: Where they are.
+        turns: The streams of the run; those that rest leave it.
+        in_flight: What is still to be settled of them.
         sweep_interval: Seconds to rest at the least where nobody is pending.
         clock: The time in seconds since the epoch.
     """
 
-    def __init__(self, storage: Storage, sweep_interval: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        turns: Turns,
+        in_flight: InFlight,
+        sweep_interval: float,
+        clock: Callable[[], float],
+    ) -> None:
         self._storage = storage
+        self._turns = turns
+        self._in_flight = in_flight
         self._sweep_interval = sweep_interval
         self._clock = clock
         self._streams: dict[str, Stream] = {}
         self.next_due = NEVER
         """The earliest time at which one of them is to be looked at again."""
 
-    def __len__(self) -> int:
-        return len(self._streams)
+    def add_if_done(self, stream: Stream) -> None:
+        """Put it to rest soon, where all that is due has been claimed and settled."""
+        stream_id = stream.event.stream_id
+        if stream.drained and not self._in_flight.has_some_of(stream_id):
+            self._streams[stream_id] = stream
+            if len(self._streams) >= PAGE:
+                self.rest_all()
 
-    def add(self, stream: Stream) -> None:
-        """Put it to rest soon."""
-        self._streams[stream.event.stream_id] = stream
-
-    def all(self) -> list[str]:
-        """Put all to rest now; returns their ids."""
+    def rest_all(self) -> None:
+        """Put all to rest now."""
         streams, self._streams = self._streams, {}
         events = [stream.event for stream in streams.values()]
         if events:
@@ -44,4 +61,5 @@ class Rests:
             )
             # Whoever has come meanwhile, or has been announced, is due now.
             self.next_due = min(self.next_due, next_due if all_rest else DUE_NOW)
-        return list(streams)
+        for stream_id in streams:
+            self._turns.remove(stream_id)

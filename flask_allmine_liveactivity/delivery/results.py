@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 
+from flask_allmine_liveactivity.delivery.environments import Aside, environment_of_token
 from flask_allmine_liveactivity.delivery.in_flight import InFlight
 from flask_allmine_liveactivity.delivery.outcomes import settle
 from flask_allmine_liveactivity.delivery.refusals import Refusals
@@ -32,11 +34,13 @@ class Results:
     ) -> None:
         self._in_flight = in_flight
         self._no_answer = unanswered
-        self._refusals = Refusals()
+        # What one environment answers says nothing of the other.
+        self._refusals: defaultdict[str | None, Refusals] = defaultdict(Refusals)
         self._clock = clock
         self._hold = hold
         self._unanswered: dict[str, StreamEvent] = {}
         self.tally = Tally()
+        self.aside = Aside()
         self.unreachable: str | None = None
         """Why nothing more is sent, where no answer came."""
         self.misconfigured: str | None = None
@@ -56,26 +60,31 @@ class Results:
         """See to one result; its meaning may depend on those that come after it."""
         if self._in_flight.batch_of(result.push.session) is None:
             return
-        for decided in self._refusals.weigh(self._no_answer.weigh(result)):
+        weighed = self._no_answer.weigh(result)
+        for decided in self._refusals[result.environment].weigh(weighed):
             self._settle(decided)
         self._in_flight.go_on()
 
     def decide(self) -> None:
         """No more will come: see to those whose meaning is still open."""
-        for result in self._refusals.decide():
-            self._settle(result)
+        for refusals in self._refusals.values():
+            for result in refusals.decide():
+                self._settle(result)
 
     def _settle(self, result: PushResult) -> None:
         batch = self._in_flight.batch_of(result.push.session)
         if batch is None:
             return
+        result = self.aside.put(result)
         settlement = settle(
             result,
             revision=batch.revision,
+            ends=batch.ends,
             claimed_at=batch.now,
             # Whole seconds, never early: results of one second are settled in one statement.
             now=math.ceil(self._clock()),
         )
+        settlement.environment = environment_of_token(result)
         self.tally.count(result, settlement)
         self._in_flight.note(batch, settlement)
         event = batch.stream.event

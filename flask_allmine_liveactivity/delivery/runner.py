@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from flask_allmine_liveactivity.delivery.environments import Aside
 from flask_allmine_liveactivity.delivery.fan_out import FanOut
 from flask_allmine_liveactivity.delivery.policy import Policy
 from flask_allmine_liveactivity.delivery.report import Run
@@ -118,10 +119,23 @@ class Delivery:
         self._raise_alarm(fan_out.results)
         return Run(
             tally=fan_out.results.tally,
-            next_due=fan_out.next_due,
+            next_due=fan_out.next_due if stream_id is not None else self._next_due(fan_out),
             obstacle=fan_out.results.obstacle,
             cut_short=fan_out.cut_short,
         )
+
+    def update_due_at(self, stream_id: str) -> float | None:
+        """When a stream's update is looked at next; ``None``: it has none to tell."""
+        event = self._storage.streams.read(stream_id)
+        return event.due_at if event is not None and event.is_update else None
+
+    def _next_due(self, fan_out: FanOut) -> float:
+        """Also of streams that this run was not at: an update that keeps its distance from the last
+        one is due in a few seconds."""
+        due_at = self._storage.streams.first_due()
+        if due_at is None or due_at <= self._clock():
+            return fan_out.next_due
+        return min(due_at, fan_out.next_due)
 
     def pause(self) -> float:
         """Seconds to wait before the next run, because the last one met an obstacle."""
@@ -172,6 +186,7 @@ class Delivery:
                     "restored in parts. Who is still to be told is told now.",
                     found,
                 )
+            self._storage.streams.adopt(self._clock())
             self._storage.purge(self._clock() - KEEP_RECORD)
 
     def _pace(self, results: Results) -> None:
@@ -187,6 +202,8 @@ class Delivery:
 
     def _raise_alarm(self, results: Results) -> None:
         tally = results.tally
+        answered = tally.answered - results.aside.postponed
+        self._say_what_waits(results.aside)
         if results.misconfigured:
             remedy = self._push.remedy(results.misconfigured)
             self._say(
@@ -204,7 +221,7 @@ class Delivery:
                 f"({results.unreachable}). Nothing is lost: sending goes on when it answers.",
             ):
                 self._silence_is_said = True
-        elif self._silent_since is not None and tally.answered:
+        elif self._silent_since is not None and answered:
             if self._silence_is_said:
                 logger.warning(
                     "The push service answers again since %s; it had not since %s. All that is due "
@@ -215,21 +232,34 @@ class Delivery:
                 # The next silence is another one, unless it comes and goes.
                 self._said[UNREACHABLE] = self._monotonic() + ANOTHER_AFTER - SAY_AGAIN_AFTER
             self._silent_since, self._silence_is_said = None, False
-        if is_alarming(tally.rejected, tally.answered):
+        if is_alarming(tally.rejected, answered):
             reason = tally.reasons.most_common(1)[0][0]
             remedy = self._push.remedy(reason) or "see `flask live-activity status`"
             self._say(
                 f"rejected {reason}",
-                f"{tally.rejected} of {tally.answered} Live Activity tokens were rejected "
+                f"{tally.rejected} of {answered} Live Activity tokens were rejected "
                 f"({reason}): {remedy}. They "
                 "wait, and are given up at the third time. When it is mended, restart what "
                 "delivers, and run `flask live-activity resend`: all of them are tried at once.",
             )
 
-    def _say(self, subject: str, message: str) -> bool:
+    def _say_what_waits(self, aside: Aside) -> None:
+        for environment, result in aside.troubles.items():
+            reason = result.reason or result.verdict.value
+            remedy = self._push.remedy(reason)
+            self._say(
+                f"{environment} {reason}",
+                f"Live Activity pushes to the environment {environment!r} wait, and the others go "
+                f"on: {reason}. Nothing is lost{f'; {remedy}' if remedy else ''}.",
+                # What a person has to mend takes it out of use until this process is restarted.
+                again_after=SAY_AGAIN_AFTER if remedy is None else math.inf,
+            )
+
+    def _say(self, subject: str, message: str, again_after: float = SAY_AGAIN_AFTER) -> bool:
         """Say it, unless it was said a while ago; returns whether it was."""
         now = self._monotonic()
-        if now - self._said.get(subject, -SAY_AGAIN_AFTER) < SAY_AGAIN_AFTER:
+        said_at = self._said.get(subject)
+        if said_at is not None and now - said_at < again_after:
             return False
         self._said[subject] = now
         logger.error(message)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from flask_allmine_liveactivity.model import DUE_NOW, NEVER, StreamEvent, no_answer
-from flask_allmine_liveactivity.model.stream_writes import rested
+from flask_allmine_liveactivity.model.stream_writes import no_sooner, rested
 from flask_allmine_liveactivity.storage.base import Storage
 
 # How long an event is held at first, and at the longest, in seconds.
@@ -73,7 +73,14 @@ def rest_then_look(
     all_rested = storage.streams.rest([(event, first) for event in events]) == len(events)
     dues = storage.sessions.next_due_of_each(events)
     looks = [
-        (event, dues.get(event.stream_id, _quiet_until(event, now, sweep_interval)))
+        (
+            event,
+            no_sooner(
+                event,
+                dues.get(event.stream_id, _quiet_until(event, now, sweep_interval)),
+                now,
+            ),
+        )
         for event in events
     ]
     changed = [

@@ -7,6 +7,9 @@ from collections import deque
 from flask_allmine_liveactivity.delivery.batch import Stream
 from flask_allmine_liveactivity.model import StreamEvent
 
+# Of so many turns one is an update's where ends wait: they go first, and starve nobody.
+TURNS_OF_ENDS = 4
+
 
 class Turns:
     """The streams that a run is at: a batch of each in turn, and whoever is new comes first."""
@@ -15,7 +18,9 @@ class Turns:
         self._streams: dict[str, Stream] = {}
         self._newcomers: deque[str] = deque()
         """Those that have had no turn yet, the ones found last first: theirs is short."""
-        self._waiting: deque[str] = deque()
+        self._ends: deque[str] = deque()
+        self._updates: deque[str] = deque()
+        self._turn = 0
 
     def __len__(self) -> int:
         """How many streams there are, with those of which answers are awaited."""
@@ -23,7 +28,7 @@ class Turns:
 
     def __bool__(self) -> bool:
         """Whether any has a turn to come."""
-        return bool(self._waiting or self._newcomers)
+        return bool(self._ends or self._updates or self._newcomers)
 
     @property
     def some_are_new(self) -> bool:
@@ -36,23 +41,28 @@ class Turns:
 
     def add(self, event: StreamEvent) -> None:
         """Take up a stream, as new."""
-        self._streams[event.stream_id] = Stream(event)
+        self._streams[event.stream_id] = Stream(event, event.revision)
         self._newcomers.appendleft(event.stream_id)
 
     def again(self, stream: Stream) -> None:
         """It has more: its next turn is after all others'."""
-        self._waiting.append(stream.event.stream_id)
+        waiting = self._updates if stream.event.is_update else self._ends
+        waiting.append(stream.event.stream_id)
 
     def remove(self, stream_id: str) -> None:
         """Nothing more is to be done for a stream."""
         self._streams.pop(stream_id, None)
-        if stream_id in self._waiting:
-            self._waiting.remove(stream_id)
+        for waiting in (self._ends, self._updates):
+            if stream_id in waiting:
+                waiting.remove(stream_id)
 
     def next(self) -> Stream | None:
         """The stream whose turn it is, of those that are not new."""
-        while self._waiting:
-            stream = self._streams.get(self._waiting.popleft())
+        while self._ends or self._updates:
+            self._turn += 1
+            an_updates = not self._ends or self._turn % TURNS_OF_ENDS == 0
+            waiting = self._updates if an_updates and self._updates else self._ends
+            stream = self._streams.get(waiting.popleft())
             if stream is not None:
                 return stream
         return None

@@ -24,20 +24,21 @@ class Unanswered:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._answered_at = 0.0
+        self._answered_at: dict[str | None, float] = {}  # by environment
         self._since: dict[str, float] = {}  # by session id, the longest ago first
 
     def weigh(self, result: PushResult) -> PushResult:
         """The result, made ``RETRY`` where only its own token is to blame."""
         session = result.push.session
         if result.status is not None:
-            self._answered_at = self._monotonic()
+            self._answered_at[result.environment] = self._monotonic()
             self._since.pop(session.session_id, None)
         if result.verdict is not Verdict.UNREACHABLE:
             return result
+        answered_at = self._answered_at.get(result.environment, 0.0)
         before = self._since.pop(session.session_id, None)
         known_for_it = session.attempts > 0 and session.reason == result.reason
-        if known_for_it or (before is not None and before < self._answered_at):
+        if known_for_it or (before is not None and before < answered_at):
             return replace(result, verdict=Verdict.RETRY)
         self._since[session.session_id] = self._monotonic()
         while len(self._since) > MOST:

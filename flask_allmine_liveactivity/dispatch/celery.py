@@ -18,6 +18,7 @@ from flask import Flask
 
 from flask_allmine_liveactivity.delivery.report import Run
 from flask_allmine_liveactivity.delivery.runner import Delivery
+from flask_allmine_liveactivity.dispatch.asking import Asking
 from flask_allmine_liveactivity.dispatch.base import Dispatch
 from flask_allmine_liveactivity.dispatch.green import refuse_green_threads
 from flask_allmine_liveactivity.dispatch.outbox import Outbox, Send
@@ -44,6 +45,8 @@ SLICE = 10.0
 ASK_FOR_HELP_AFTER = 1.0
 # So many at the most: more would wait for each other in the storage.
 MOST_HELPERS = 31
+# A worker keeps a message in mind that is to be worked on later: only what is due soon.
+LONGEST_COUNTDOWN = 10.0
 # How long `check` waits for workers to answer, in seconds.
 WORKERS_ANSWER_WITHIN = 2.0
 
@@ -63,6 +66,7 @@ class CeleryDispatch(Dispatch):
         queue: Where the tasks go; ``None``: where the host's own routes send them.
         sweep_interval: Between two sweeps, in seconds.
         opened: Learns how to end the thread that sends messages.
+        asking: How the host is asked what its streams are, by each sweep.
 
     Raises:
         ConfigurationError: Celery is not installed, or the host has no Celery app yet; or this is
@@ -76,6 +80,7 @@ class CeleryDispatch(Dispatch):
         queue: str | None,
         sweep_interval: float,
         opened: Opened,
+        asking: Asking,
     ) -> None:
         refuse_still_threads("the messages")
         self._app = app
@@ -84,6 +89,7 @@ class CeleryDispatch(Dispatch):
         self._celery = _celery_of(app)
         self._options = {} if queue is None else {"queue": queue}
         self._sweep_interval = sweep_interval
+        self._asking = asking
         self._outboxes: dict[int, Outbox] = {}
         if not hasattr(self._celery, _KEPT_AS):
             _register_tasks(self._celery)
@@ -166,9 +172,9 @@ class CeleryDispatch(Dispatch):
             **{**self._options, **options},
         )
 
-    def _send_if_possible(self, stream_id: str, *more: object) -> None:
+    def _send_if_possible(self, stream_id: str, *more: object, **options: Any) -> None:
         try:
-            self._send(stream_id, *more)
+            self._send(stream_id, *more, **options)
         except Exception as error:  # the broker is away: the sweep goes on with it
             logger.info("The Celery broker took no message (%s)", type(error).__name__)
 
@@ -202,11 +208,27 @@ class CeleryDispatch(Dispatch):
                 return "waits for the storage"
             if run.cut_short and not run.obstacle:
                 self._send_if_possible(stream_id, 0)
+            elif helpers == MOST_HELPERS and stream_id:  # of each change one message, and no more
+                self._come_back(stream_id)
             return _summary(run)
 
+    def _come_back(self, stream_id: str) -> None:
+        """Queue up for an update that keeps its distance and is due before the next sweep."""
+        due_at = None
+        with contextlib.suppress(StorageUnavailable):  # the next sweep sees to it
+            due_at = self._delivery().update_due_at(stream_id)
+        wait = 0.0 if due_at is None else due_at - time.time()
+        if 0 < wait < min(self._sweep_interval, LONGEST_COUNTDOWN):
+            self._send_if_possible(stream_id, 0, countdown=wait)
+
     def sweep(self) -> str:
-        """Tell what was left behind, and now and then delete what is long over."""
+        """Tell what was left behind, ask the host what its streams are, and now and then delete
+        what is long over."""
         done = self.deliver("", MOST_HELPERS)
+        try:
+            self._asking.ask_due(lambda: False)
+        except StorageUnavailable as error:
+            logger.warning("The host is asked about its streams by a later sweep: %s", error)
         with self._app.app_context():
             try:
                 self._delivery().look_after_the_storage()

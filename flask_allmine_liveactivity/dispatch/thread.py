@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Callable
 
 from flask_allmine_liveactivity.delivery.runner import Delivery
+from flask_allmine_liveactivity.dispatch.asking import Asking, AskingThread
 from flask_allmine_liveactivity.dispatch.base import Dispatch
 from flask_allmine_liveactivity.dispatch.borrowed import Borrowed
 from flask_allmine_liveactivity.dispatch.green import refuse_green_threads
@@ -34,6 +35,7 @@ class ThreadDispatch(Dispatch):
         sweep_interval: How often it looks at the least, in seconds.
         opened: Learns how to end the thread.
         on_result: Called in the thread after each push.
+        asking: How the host is asked what its streams are, in a thread beside it.
     """
 
     def __init__(
@@ -43,12 +45,15 @@ class ThreadDispatch(Dispatch):
         *,
         opened: Opened | None = None,
         on_result: Callable[[], object] = lambda: None,
+        asking: Asking | None = None,
     ) -> None:
         _require_threads()
         self._delivery = delivery
         self._sweep_interval = sweep_interval
         self._opened = Opened() if opened is None else opened
         self._on_result = on_result
+        self._asking = asking
+        self._questions: AskingThread | None = None
         self._lock = threading.Lock()
         self._pid: int | None = None
         self._closed = False
@@ -65,6 +70,9 @@ class ThreadDispatch(Dispatch):
             running = DeliveryThread(self._delivery(), self._sweep_interval, self._on_result)
             self._opened.add(running.finish)
             self._running = running
+            if self._asking is not None and self._asking.is_wanted():
+                self._questions = AskingThread(self._asking)
+                self._opened.add(self._questions.end)
             self._pid = os.getpid()
 
     def wake(self, stream_id: str) -> None:
@@ -78,6 +86,8 @@ class ThreadDispatch(Dispatch):
     def close(self) -> None:
         if self._pid == os.getpid() and self._running is not None:
             self._closed = True
+            if self._questions is not None:
+                self._questions.end()
             self._running.end()
 
 

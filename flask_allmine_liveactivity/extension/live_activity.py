@@ -2,47 +2,33 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
-import click
-from flask import Flask, request_started
+from flask import Flask
 
 from flask_allmine_liveactivity.app import operations
 from flask_allmine_liveactivity.app.callbacks import (
+    AskAboutStreams,
     ContentState,
     Guard,
     HostCallbacks,
     UserIdLoader,
 )
 from flask_allmine_liveactivity.app.installation import (
-    EXTENSION,
-    Installation,
     current,
 )
-from flask_allmine_liveactivity.app.settings import AS_SET, Settings, read_settings
+from flask_allmine_liveactivity.app.settings import AS_SET
 from flask_allmine_liveactivity.blueprint.routes import make_blueprint
-from flask_allmine_liveactivity.cli import live_activity_commands
-from flask_allmine_liveactivity.delivery.runner import Delivery
-from flask_allmine_liveactivity.dispatch.base import Dispatch
-from flask_allmine_liveactivity.errors import ConfigurationError
+from flask_allmine_liveactivity.extension.installing import install
 from flask_allmine_liveactivity.model import DeliveryReport, StreamState
-from flask_allmine_liveactivity.openapi.page import mount_reference
-from flask_allmine_liveactivity.process.opened import Opened
+from flask_allmine_liveactivity.model.report import StreamReceipt, StreamReport
 from flask_allmine_liveactivity.push.base import PushBackend
-from flask_allmine_liveactivity.push.from_settings import adopt_push, check_push
 from flask_allmine_liveactivity.storage.base import Storage
-from flask_allmine_liveactivity.storage.from_uri import (
-    PREPARED_BY_THE_HOST,
-    check_storage,
-    why_on_one_machine,
-)
 from flask_allmine_liveactivity.streams.announcement import stream_state
 
-logger = logging.getLogger(__name__)
-
 G = TypeVar("G", bound=Guard)
+A = TypeVar("A", bound=AskAboutStreams)
 C = TypeVar("C", bound=ContentState)
 U = TypeVar("U", bound=UserIdLoader)
 
@@ -102,59 +88,13 @@ class LiveActivity:
 
         .. versionadded:: 0.1.0
         """
-        if EXTENSION in app.extensions:
-            theirs = app.extensions[EXTENSION]
-            if not isinstance(theirs, Installation):
-                raise ConfigurationError(
-                    f'app.extensions["{EXTENSION}"] is ours, and holds a {type(theirs).__name__} '
-                    "of yours: keep that under another name."
-                )
-            raise ConfigurationError(
-                "LiveActivity is installed on this app already: call init_app once for each app."
-            )
-        storage = storage or self._storage
-        push = push or self._push
-        _check_kind("storage", storage, Storage)
-        _check_kind("push", push, PushBackend)
-        settings = read_settings(
-            app.config,
-            push_given=push is not None,
-            lenient=app.debug or app.testing,
-        )
-        if settings.blueprint_name in app.blueprints:
-            raise ConfigurationError(
-                f"This app has a blueprint named {settings.blueprint_name!r} already, as ours is "
-                "called: set LIVE_ACTIVITY_BLUEPRINT_NAME to another name for ours, such as "
-                "'live_activity_sessions'."
-            )
-        _check_storage(app, settings, storage)
-        _check_push(settings, push)
-        if settings.no_push is not None and click.get_current_context(silent=True) is None:
-            # No command has made this app, but most likely a server.
-            logger.error("%s Until then each request fails.", settings.no_push)
-        if settings.simulator_ui:
-            # Here, for the simulator is nothing that a production server should load.
-            from flask_allmine_liveactivity.extension.simulator_ui import mount_simulator
-
-            push = mount_simulator(app, settings)
-        installation = Installation(
+        install(
             app,
-            settings,
             self._callbacks,
-            storage,
-            push,
-            lambda delivery, opened: _dispatch(app, settings, delivery, opened),
+            self.blueprint,
+            storage=storage or self._storage,
+            push=push or self._push,
         )
-        app.extensions[EXTENSION] = installation
-        # By its name others know it later: CSRFProtect.exempt, Limiter.limit.
-        self.blueprint.name = settings.blueprint_name
-        app.register_blueprint(
-            self.blueprint, name=settings.blueprint_name, url_prefix=settings.url_prefix or None
-        )
-        mount_reference(app, settings)
-        app.cli.add_command(live_activity_commands)
-        # Not a before_request function: one of the host's could answer before it is asked.
-        request_started.connect(installation.on_request, app)
 
     # --- what the host tells us --------------------------------------------------------------
 
@@ -169,6 +109,24 @@ class LiveActivity:
         """
         self._callbacks.guard = guard
         return guard
+
+    def streams(self, callback: A) -> A:
+        """Register what the host's streams are. Optional; with it no end is ever lost on the host's
+        side, and running countdowns follow what it says.
+
+        ``callback(stream_ids)`` is given up to 500 ids, and returns a mapping: for each id a
+        `Countdown`, the ``StreamState`` in which the stream is over (or its string), or ``None``:
+        it is to come, and nothing is to be shown of it. Of an id that is left out nothing is known,
+        and it is asked again later. An ``ObjectId`` is taken as a key.
+
+        It is called by the minute (``LIVE_ACTIVITY_CHECK_INTERVAL``) for all streams that anybody
+        follows, and by ``stream_changed``; in an app context, outside of requests. It must read
+        committed data of the primary: what a replica says that lags behind may end a countdown.
+
+        .. versionadded:: 0.1.0
+        """
+        self._callbacks.streams = callback
+        return callback
 
     def content_state(self, callback: C) -> C:
         """Register what a Live Activity shows at the end, in the keys of the app's
@@ -193,8 +151,48 @@ class LiveActivity:
 
     # --- what the host asks of us, on the current app ----------------------------------------
 
+    def stream_changed(
+        self, stream_id: object, *, alert: Mapping[str, Any] | None = None
+    ) -> StreamReceipt:
+        """Something of a stream has changed: ask the ``streams`` callback about it now, and tell
+        what differs. Acts on the current app.
+
+        Call it **after** your own commit, whatever has changed: scheduled, moved, renamed, ready,
+        cancelled. It is one small write, however large the audience is. Who forgets to call it is
+        asked within a minute or two, once anybody follows the stream.
+
+        Args:
+            stream_id: A string, an ``ObjectId`` or a UUID.
+            alert: ``{"title": ..., "body": ...}`` that is said aloud with what is new.
+
+        Returns:
+            What was written. Where the callback fails nothing is, and it is asked again.
+
+        Raises:
+            ValueError: No stream id.
+            TypeError: ``alert`` is no mapping of JSON values.
+            ConfigurationError: There is no ``streams`` callback.
+            PayloadTooLarge: Over Apple's limit. Nothing was stored.
+            StorageUnavailable: Nothing may have been stored; call it again.
+
+        .. versionadded:: 0.1.0
+        """
+        installation = current()
+        return installation.streams.changed(installation.stream_id(stream_id), alert)
+
+    def stream_report(self, stream_id: object) -> StreamReport:
+        """How one stream stands: for an operator's page. It costs a count of its sessions.
+
+        Raises:
+            ValueError: No stream id.
+            StorageUnavailable: The storage does not answer.
+
+        .. versionadded:: 0.1.0
+        """
+        return operations.report(current(), stream_id)
+
     def reopen_stream(self, stream_id: object) -> None:
-        """Forget a stream's end: it is scheduled again.
+        """Forget a stream's end: it is scheduled again. Where none stands nothing is forgotten.
 
         Activities that were told of the end are over; those not told yet run on.
 
@@ -275,61 +273,3 @@ def notify_stream_state(
         alert=alert,
         dismiss_after=dismiss_after,
     )
-
-
-def _check_kind(name: str, given: object, kind: type[object]) -> None:
-    if given is not None and not isinstance(given, kind):
-        raise ConfigurationError(
-            f"{name}= must be a {kind.__name__}, and is a {type(given).__name__}."
-        )
-
-
-def _check_storage(app: Flask, settings: Settings, given: Storage | None) -> None:
-    why = why_on_one_machine(settings.storage_uri, given)
-    if settings.delivery == "celery" and why is not None:
-        raise ConfigurationError(
-            f"LIVE_ACTIVITY_DELIVERY = 'celery' spreads over machines, and {why}: "
-            "set LIVE_ACTIVITY_STORAGE_URI, for example 'mongodb://host/db'."
-        )
-    if given is None:
-        check_storage(
-            settings.storage_uri, settings.storage_options, app.instance_path, settings.prepare
-        )
-    elif settings.prepare == "command":
-        raise ConfigurationError(PREPARED_BY_THE_HOST)
-
-
-def _check_push(settings: Settings, given: PushBackend | None) -> None:
-    push = given or settings.push
-    if isinstance(push, PushBackend):
-        adopt_push(push, settings.bundle_id)
-    elif settings.no_push is None:
-        check_push(push, settings.apns)
-
-
-def _dispatch(
-    app: Flask, settings: Settings, delivery: Callable[[], Delivery], opened: Opened
-) -> Dispatch:
-    match settings.delivery:
-        case "inline":
-            from flask_allmine_liveactivity.dispatch.inline import InlineDispatch
-
-            return InlineDispatch(delivery)
-        case "worker":
-            from flask_allmine_liveactivity.dispatch.worker import WorkerDispatch
-
-            return WorkerDispatch()
-        case "celery":
-            from flask_allmine_liveactivity.dispatch.celery import CeleryDispatch
-
-            return CeleryDispatch(
-                app, delivery, settings.celery_queue, settings.sweep_interval, opened
-            )
-        case "thread":
-            from flask_allmine_liveactivity.dispatch.courtesy import Courtesy
-            from flask_allmine_liveactivity.dispatch.thread import ThreadDispatch
-
-            courtesy = Courtesy(app)
-            return ThreadDispatch(
-                delivery, settings.sweep_interval, opened=opened, on_result=courtesy.step_aside
-            )

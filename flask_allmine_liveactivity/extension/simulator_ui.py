@@ -10,11 +10,13 @@ import logging
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import cast
 
 from flask import Flask, request_started
 
 from flask_allmine_liveactivity.app.installation import EXTENSION, Installation, installed_on
+from flask_allmine_liveactivity.app.operations.resending import resend
 from flask_allmine_liveactivity.app.settings import Settings
 from flask_allmine_liveactivity.errors import ConfigurationError, StorageUnavailable
 from flask_allmine_liveactivity.model import (
@@ -35,8 +37,10 @@ from flask_allmine_liveactivity.push.from_settings import open_push
 try:
     from flask_allmine_liveactivity.simulator.page import (
         DirectConsole,
+        Known,
         Outlook,
         Outlooks,
+        Resend,
         Simulator,
     )
     from flask_allmine_liveactivity.simulator.phones import LogInFailed, WsgiBackend
@@ -61,12 +65,14 @@ def mount_simulator(app: Flask, settings: Settings) -> PushBackend:
             canonical=lambda stream_id: installed_on(host).stream_id(stream_id),
             end=lambda stream_id, state: _end(installed_on(host), stream_id, state),
             reopen=lambda stream_id: installed_on(host).reopen(stream_id),
-            ended=lambda stream_id: _ended(installed_on(host), stream_id),
+            known=lambda stream_id: _known(installed_on(host), stream_id),
+            changed=lambda stream_id: installed_on(host).streams.changed(stream_id, None),
+            is_asked=lambda: installed_on(host).streams.is_asked,
         )
     )
     for name in PHONES:
         simulator.add_phone(name, _HostInProcess(host, settings.url_prefix))
-    simulator.mount(app, outlooks_of(host))
+    simulator.mount(app, outlooks_of(host), resending_of(host))
     app.extensions[f"{EXTENSION}_simulator"] = simulator
     atexit.register(call_if_alive, weakref.WeakMethod(simulator.stop))
     opened = Opened()
@@ -80,7 +86,8 @@ def outlooks_of(app: Flask) -> Outlooks:
     """What an app's storage says of the Live Activities on the page."""
 
     def outlooks(stream_id: str) -> Mapping[str, Outlook] | None:
-        storage = installed_on(app).storage
+        installation = installed_on(app)
+        storage, is_asked = installation.storage, installation.streams.is_asked
         try:
             event = storage.streams.read(stream_id)
             sessions: list[Session] = []
@@ -94,22 +101,43 @@ def outlooks_of(app: Flask) -> Outlooks:
             return None  # the log of the app says so
         # An activity that two users have registered has two rows: the later one counts.
         sessions.sort(key=lambda session: session.token_seen_at)
-        return {session.activity_id: _outlook(session, event) for session in sessions}
+        return {
+            session.activity_id: _outlook(session, event, is_asked=is_asked) for session in sessions
+        }
 
     return outlooks
 
 
-def _outlook(session: Session, event: StreamEvent | None) -> Outlook:
+def resending_of(app: Flask) -> Resend:
+    """Lets an app try again at once, as ``flask live-activity resend`` does."""
+    return lambda stream_id: resend(installed_on(app), stream_id)
+
+
+def _outlook(session: Session, event: StreamEvent | None, *, is_asked: bool) -> Outlook:
+    outlook = _fate(session, event)
+    if event is None:
+        return outlook
+    return replace(
+        outlook,
+        event="end" if event.is_end else "update" if event.is_update else None,
+        asked_at=event.check_at if is_asked else None,
+        found=event.found_state and event.found_state.value,
+    )
+
+
+def _fate(session: Session, event: StreamEvent | None) -> Outlook:
     if session.status is SessionStatus.ENDED:
         return Outlook("told")
     if session.status is SessionStatus.DEAD:
         return Outlook("given-up", session.reason)
     if event is None or event.event is None or session.delivered >= event.revision:
         return Outlook("follows")
+    # An update waits, too, until the last one is long enough ago.
+    due_at = max(session.due_at, event.due_at) if event.is_update else session.due_at
     if event.held_reason is None:
-        return Outlook("waits", session.reason, session.due_at)
+        return Outlook("waits", session.reason, due_at)
     if event.unanswered:
-        return Outlook("waits", event.held_reason, session.due_at)
+        return Outlook("waits", event.held_reason, due_at)
     return Outlook("held", event.held_reason, event.due_at)
 
 
@@ -118,9 +146,18 @@ def _end(installation: Installation, stream_id: str, state: str) -> None:
     installation.notify(stream_id, StreamState(state))
 
 
-def _ended(installation: Installation, stream_id: str) -> str | None:
+def _known(installation: Installation, stream_id: str) -> Known:
     event = installation.storage.streams.read(stream_id)
-    return None if event is None or event.state is None else event.state.value
+    if event is None:
+        return Known()
+    if event.state is not None:
+        return Known(event.state.value)
+    shown = (event.countdown or {}).get("content_state") or {}
+    title = shown.get("title")
+    return Known(
+        title=title if isinstance(title, str) else None,
+        starts_at=(event.countdown or {}).get("starts_at"),
+    )
 
 
 class SimulatedPush(PushBackend):

@@ -12,7 +12,9 @@ from flask_allmine_liveactivity.model.report import Counts, DeliveryReport
 from flask_allmine_liveactivity.model.session import Session, SessionStatus
 from flask_allmine_liveactivity.model.settlement import Settlement
 from flask_allmine_liveactivity.model.stream import (
+    END,
     KINDS,
+    UPDATE,
     Announcement,
     StreamEvent,
     StreamState,
@@ -23,8 +25,10 @@ from flask_allmine_liveactivity.model.times import DUE_NOW, NEVER, newly_due
 
 __all__ = [
     "DUE_NOW",
+    "END",
     "KINDS",
     "NEVER",
+    "UPDATE",
     "Announcement",
     "Counts",
     "Decide",

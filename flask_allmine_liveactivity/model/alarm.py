@@ -25,7 +25,9 @@ def is_alarming(rejected: int, answered: int) -> bool:
 
 def environment_is_doubtful(counts: Counts) -> bool:
     """Whether most tokens are refused as those of the other environment are: the app was probably
-    built for the one that is not configured."""
+    built for the one that is not configured. Where both are tried, both have refused them, and the
+    bundle id is probably not the app's."""
     refused = counts.waiting.get(WRONG_ENVIRONMENT, 0) + counts.dead.get(WRONG_ENVIRONMENT, 0)
-    answered = counts.ended + sum(counts.waiting.values()) + sum(counts.dead.values())
+    accepted = counts.ended + counts.updated
+    answered = accepted + sum(counts.waiting.values()) + sum(counts.dead.values())
     return is_alarming(refused, answered)

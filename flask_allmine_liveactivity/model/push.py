@@ -7,6 +7,11 @@ from enum import StrEnum
 
 from flask_allmine_liveactivity.model.session import Session
 
+# Apple, "Sending notification requests to APNs": 10 sends at once, 5 as the phone's battery allows.
+# Of high priority the phone has a budget, over which it drops them.
+AT_ONCE = 10
+AS_POWER_ALLOWS = 5
+
 
 class Verdict(StrEnum):
     """What an answer of the push service means for the token that was pushed to.
@@ -28,6 +33,8 @@ class Verdict(StrEnum):
     """An answer that nobody knows: it is the token's own until many different ones have it."""
     MISCONFIGURED = "misconfigured"
     """The same for every token: a person has to mend something."""
+    POSTPONED = "postponed"
+    """Not sent: its environment does not answer, or is out of use, and the other one goes on."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,6 +53,10 @@ class Push:
     """Seconds since the epoch until when the push service keeps trying."""
     target: Session | None = field(default=None, repr=False)
     """Who is told by it; ``None``: nobody of ours, as where a key is tried out."""
+    environment: str | None = None
+    """The environment that its token is believed to be of, ``production`` or ``sandbox``; ``None``:
+    nobody knows. A hint: a backend of one environment need not look at it, and one of both writes
+    here what it has come to believe."""
 
     @property
     def session(self) -> Session:
@@ -75,3 +86,9 @@ class PushResult:
     retry_after: float | None = None
     """Seconds from now."""
     gone_since: float | None = None
+    """Since when the token is dead, in seconds since the epoch."""
+    environment: str | None = None
+    """The environment that was asked; ``None``: there is but one."""
+    others_go_on: bool = False
+    """Where it is an obstacle: it is this environment's alone. The push is then postponed, by
+    ``retry_after`` where that is given, and no other is kept waiting."""

@@ -35,6 +35,42 @@ class DeliveryReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamReceipt:
+    """What ``stream_changed`` has written.
+
+    .. versionadded:: 0.1.0
+    """
+
+    stream_id: str
+    revision: int
+    """Of what is to be told of the stream now; 0: nothing has ever been."""
+    changed: bool
+    """Whether there is something new to tell. ``False`` too where the host gave no answer: it is
+    asked again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamReport:
+    """How one stream stands.
+
+    .. versionadded:: 0.1.0
+    """
+
+    stream_id: str
+    revision: int
+    """Of what is to be told of it; 0: nothing has ever been."""
+    event: str | None
+    """``end`` or ``update``; ``None``: there is nothing to tell."""
+    state: StreamState | None
+    """In which it has ended."""
+    sessions: Mapping[str, int]
+    """How many there are: ``active``, of them ``pending`` (still to be told), ``ended``,
+    ``dead``."""
+    holds: Mapping[str, str]
+    """What is not told until somebody mends something, and why: by ``end`` or ``update``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """How many sessions stand where.
 
@@ -43,13 +79,32 @@ class Counts:
 
     active: int = 0
     pending: int = 0
+    """Active ones that are still to be told an end."""
     oldest_pending_since: float | None = None
+    """Since when the first of those waits."""
+    updates_pending: int = 0
+    """Active ones that are still to be told an update."""
+    oldest_update_since: float | None = None
+    """Since when the first of those waits. Of a stream that has changed again meanwhile, since the
+    last change: only the latest is told."""
+    updated: int = 0
+    """Active ones whose last push was an update, and accepted."""
     ended: int = 0
     waiting: Mapping[str, int] = field(default_factory=dict)
-    """Pending ones that were refused at least once, by reason."""
+    """Those still to be told, whatever it is, that were refused at least once, by reason."""
     next_tries: Mapping[str, float] = field(default_factory=dict)
     """When the first of those is due again, by reason."""
     dead: Mapping[str, int] = field(default_factory=dict)
     """Given up, by reason."""
     unknown: int = 0
     """Of a status that this version does not know: a newer one has written them."""
+    ends_found: int = 0
+    """Streams whose end stands since the host was asked, and not since it has said so."""
+
+    @property
+    def untold(self) -> int:
+        """Active ones that are still to be told something.
+
+        .. versionadded:: 0.1.0
+        """
+        return self.pending + self.updates_pending

@@ -51,7 +51,12 @@ class Session:
     due_at: float = 0.0
     """Not to be claimed before. For an ended or dead row: not to be told again before."""
     reason: str | None = None
-    """Why the last push did not end it."""
+    """Why the last push did not reach it."""
+    environment: str | None = None
+    """Apple's environment that its token is known to be of, ``production`` or ``sandbox``;
+    ``None``: nobody has said or seen it."""
+    refused: int = 0
+    """The revision whose push was refused last: it waits because of that one."""
     claim_id: str | None = None
     """Of whoever has claimed it; only an active one is ever claimed."""
     leased_until: float = 0.0

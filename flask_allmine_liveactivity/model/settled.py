@@ -8,7 +8,9 @@ from typing import Literal
 
 from flask_allmine_liveactivity.model import SessionStatus, Settlement
 
-Outcome = Literal["delivered", "given up", "retrying", "given back"]
+Outcome = Literal["delivered", "updated", "given up", "retrying", "given back"]
+
+_TOLD: tuple[Outcome, ...] = ("delivered", "updated")
 
 # So many tokens are named by their fingerprints.
 FINGERPRINTS = 5
@@ -23,7 +25,8 @@ class Settled:
 
     stream_id: str
     outcome: Outcome
-    """``given back``: untouched, since nothing was sent or nobody answered."""
+    """``delivered``: told the end; ``updated``: told what is new, and runs on; ``given back``:
+    untouched, since nothing was sent or nobody answered."""
     reason: str | None
     """Apple's, or libcurl's."""
     revision: int | None
@@ -42,11 +45,11 @@ def summary(settlements: Iterable[Settlement]) -> list[Settled]:
         reason = None if outcome == "given back" else settlement.reason
         key = session.stream_id, outcome, reason
         if key not in found:
-            revision = settlement.delivered if outcome == "delivered" else None
+            revision = settlement.delivered if outcome in _TOLD else None
             found[key] = Settled(session.stream_id, outcome, reason, revision)
         settled = found[key]
         settled.count += 1
-        if outcome != "delivered" and settled.count <= FINGERPRINTS:
+        if outcome not in _TOLD and settled.count <= FINGERPRINTS:
             settled.fingerprints.append(session.fingerprint)
     return list(found.values())
 
@@ -56,4 +59,6 @@ def _outcome(settlement: Settlement) -> Outcome:
         return "delivered"
     if settlement.status is SessionStatus.DEAD:
         return "given up"
+    if settlement.is_told and settlement.session.user_id is not None:
+        return "updated"
     return "retrying" if settlement.attempts > settlement.session.attempts else "given back"

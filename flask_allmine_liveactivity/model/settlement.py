@@ -27,3 +27,16 @@ class Settlement:
     claim is still ours."""
     not_seen_after: float | None = None
     """It counts only if the phone has not registered after this time."""
+    refused: int = 0
+    """The revision whose push was refused last."""
+    environment: str | None = None
+    """Apple's environment that its token is known to be of by now."""
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it has been told something newer: that counts only where it has been told nothing
+        newer still, for answers may come late.
+
+        .. versionadded:: 0.1.0
+        """
+        return self.delivered > self.session.delivered

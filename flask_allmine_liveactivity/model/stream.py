@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from flask_allmine_liveactivity.model.times import DUE_NOW
 
 # The kinds of events that this version tells. A newer one has more.
-KINDS = ("end",)
+END: Final = "end"
+UPDATE: Final = "update"
+KINDS = (END, UPDATE)
+# How an end came about that the host has not announced: it was asked what the stream is.
+FOUND: Final = "found"
 # How the note begins that nobody answers.
 _NO_ANSWER = "no answer"
 
@@ -36,7 +40,8 @@ class Announcement:
 
     stream_id: str
     event: str
-    state: StreamState
+    state: StreamState | None
+    """In which it has ended; ``None`` in an update."""
     content_state: Mapping[str, Any] | None
     alert: Mapping[str, Any] | None
     dismissal_date: int | None
@@ -44,6 +49,10 @@ class Announcement:
     said: str
     """Two announcements with the same ``said`` are the same thing said twice."""
     expires_at: float
+    priority: int | None = None
+    """``apns-priority`` of an update: 5, or 10 where it does not wait for the phone's battery."""
+    source: str | None = None
+    """How an end came about; see ``StreamEvent.source``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +66,8 @@ class StreamEvent:
     revision: int
     """Only ever rises, also over a reopen."""
     event: str | None
-    """``end``; ``None`` after a reopen; or a kind that only a newer version knows."""
+    """``end`` or ``update``; ``None`` where there is nothing to tell, as before the first word and
+    after a reopen; or a kind that only a newer version knows."""
     state: StreamState | None
     content_state: Mapping[str, Any] | None
     alert: Mapping[str, Any] | None
@@ -79,9 +89,44 @@ class StreamEvent:
     held_since: float | None = None
     announced_at: float | None = None
     """When this revision was announced; ``None``: by a version that did not write it down."""
+    priority: int | None = None
+    """``apns-priority`` of an update; ``None``: as for an end."""
+    source: str | None = None
+    """How the end that stands came about: ``said`` by the host, ``found`` when the host was asked,
+    ``guard`` or ``expired``; ``None``: by a version that did not write it down."""
+    told_at: float | None = None
+    """When the last round of an update began; ``None``: none ever did."""
+    check_at: float | None = None
+    """When the host is to be asked what the stream is; ``None``: not any more."""
+    countdown: Mapping[str, Any] | None = None
+    """What the host has said of a stream that is to come; see ``streams.countdown``."""
+    countdown_expires_at: float | None = None
+    """When it is over unless the host says something else; ``None``: never by itself."""
+    found_state: StreamState | None = None
+    """The state that the host's last answer was, where that does not count yet."""
+    found_at: float | None = None
+    """When that was."""
+    silent_since: float | None = None
+    """Since when the host has given no answer, of a countdown that has expired."""
     unreadable: str | None = None
     """Why this version cannot tell it; not a column. Such an event alone is held, unless it
     ``is_a_newer_versions``."""
+
+    @property
+    def is_end(self) -> bool:
+        """Whether the stream is over.
+
+        .. versionadded:: 0.1.0
+        """
+        return self.event == END
+
+    @property
+    def is_update(self) -> bool:
+        """Whether its countdowns are to show something new, and run on.
+
+        .. versionadded:: 0.1.0
+        """
+        return self.event == UPDATE
 
     @property
     def told_since(self) -> float:

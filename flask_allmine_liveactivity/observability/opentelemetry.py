@@ -3,8 +3,8 @@
     from flask_allmine_liveactivity.observability.opentelemetry import trace
     trace(app)
 
-A span marks a moment, within whatever span is current: a registration and an end lie within that of
-their request, a batch in a trace of its own.
+A span marks a moment, within whatever span is current: a registration, an end and an update lie
+within that of their request; a batch, and what was found by asking, in a trace of its own.
 
 .. versionadded:: 0.1.0
 """
@@ -19,7 +19,12 @@ from flask import Flask
 from flask_allmine_liveactivity.app.installation import EXTENSION, installed_on
 from flask_allmine_liveactivity.errors import ConfigurationError
 from flask_allmine_liveactivity.model.settled import Settled
-from flask_allmine_liveactivity.signals import pushes_settled, session_registered, stream_ended
+from flask_allmine_liveactivity.signals import (
+    pushes_settled,
+    session_registered,
+    stream_ended,
+    stream_updated,
+)
 
 try:
     from opentelemetry.trace import Tracer, TracerProvider, get_tracer
@@ -46,6 +51,7 @@ def trace(app: Flask, provider: TracerProvider | None = None) -> None:
     app.extensions[f"{EXTENSION}_spans"] = spans  # which holds it: the signals do not
     session_registered.connect(spans.registered, app)
     stream_ended.connect(spans.ended, app)
+    stream_updated.connect(spans.updated, app)
     pushes_settled.connect(spans.settled, app)
 
 
@@ -61,9 +67,23 @@ class _Spans:
             token_fingerprint=fingerprint,
         )
 
-    def ended(self, _app: Flask, *, stream_id: str, state: Any, revision: int) -> None:
+    def ended(
+        self, _app: Flask, *, stream_id: str, state: Any, revision: int, source: str | None
+    ) -> None:
         self._mark(
-            "live_activity.stream_ended", stream_id=stream_id, state=str(state), revision=revision
+            "live_activity.stream_ended",
+            stream_id=stream_id,
+            state=str(state),
+            revision=revision,
+            source=source or "",
+        )
+
+    def updated(self, _app: Flask, *, stream_id: str, revision: int, priority: int | None) -> None:
+        self._mark(
+            "live_activity.stream_updated",
+            stream_id=stream_id,
+            revision=revision,
+            priority=priority or 0,
         )
 
     def settled(self, _app: Flask, *, settled: Sequence[Settled]) -> None:

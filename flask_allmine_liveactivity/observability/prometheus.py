@@ -26,8 +26,14 @@ from flask_allmine_liveactivity.app.installation import Installation, installed_
 from flask_allmine_liveactivity.errors import ConfigurationError, StorageUnavailable
 from flask_allmine_liveactivity.model import Counts, StreamState
 from flask_allmine_liveactivity.model.settled import Settled
+from flask_allmine_liveactivity.model.stream import FOUND
 from flask_allmine_liveactivity.phones.registration import Answer
-from flask_allmine_liveactivity.signals import pushes_settled, session_registered, stream_ended
+from flask_allmine_liveactivity.signals import (
+    pushes_settled,
+    session_registered,
+    stream_ended,
+    stream_updated,
+)
 
 try:
     from prometheus_client import REGISTRY, CollectorRegistry, Counter
@@ -76,6 +82,7 @@ def measure(
         _register(registry, counter)
     session_registered.connect(counters.registered, app)
     stream_ended.connect(counters.ended, app)
+    stream_updated.connect(counters.updated, app)
     pushes_settled.connect(counters.settled, app)
     shown = registry if gauges is None else gauges
     standing = _STANDING.setdefault(shown, _Standing())
@@ -106,25 +113,49 @@ class _Counters:
             ["state"],
             registry=None,
         )
+        self._found = Counter(
+            "live_activity_ends_found",
+            "Ends that the app knew of when it was asked, and had not announced.",
+            ["state"],
+            registry=None,
+        )
+        self._updates = Counter(
+            "live_activity_stream_updates",
+            "Updates that were announced.",
+            registry=None,
+        )
         self._pushes = Counter(
             "live_activity_pushes",
             "Answers to pushes, and claims that were given back.",
             ["outcome", "reason"],
             registry=None,
         )
-        self.all: tuple[Collector, ...] = (self._registrations, self._ends, self._pushes)
+        self.all: tuple[Collector, ...] = (
+            self._registrations,
+            self._ends,
+            self._found,
+            self._updates,
+            self._pushes,
+        )
         # From zero on: what has no value before it is one has no rate.
         for answer in Answer:
             self._registrations.labels(answer.value)
         for state in StreamState:
             self._ends.labels(state.value)
-        self._pushes.labels("delivered", "")
+            self._found.labels(state.value)
+        for outcome in ("delivered", "updated"):
+            self._pushes.labels(outcome, "")
 
     def registered(self, _app: Flask, *, answer: str, **_: Any) -> None:
         self._registrations.labels(answer).inc()
 
-    def ended(self, _app: Flask, *, state: Any, **_: Any) -> None:
+    def ended(self, _app: Flask, *, state: Any, source: str | None, **_: Any) -> None:
         self._ends.labels(str(state)).inc()
+        if source == FOUND:
+            self._found.labels(str(state)).inc()
+
+    def updated(self, _app: Flask, **_: Any) -> None:
+        self._updates.inc()
 
     def settled(self, _app: Flask, *, settled: Sequence[Settled]) -> None:
         for each in settled:
@@ -175,7 +206,6 @@ class _Standing(Collector):
 
 
 def _families(counts: Counts, held: int, now: float, *, up: bool) -> list[GaugeMetricFamily]:
-    since = counts.oldest_pending_since
     families = [
         GaugeMetricFamily(
             "live_activity_storage_up", "Whether the storage answered.", value=float(up)
@@ -185,7 +215,7 @@ def _families(counts: Counts, held: int, now: float, *, up: bool) -> list[GaugeM
         "live_activity_sessions", "Sessions by what they are.", labels=["status"]
     )
     waiting = GaugeMetricFamily(
-        "live_activity_waiting", "Pending sessions that were refused before.", labels=["reason"]
+        "live_activity_waiting", "Sessions to be told that were refused before.", labels=["reason"]
     )
     given_up = GaugeMetricFamily(
         "live_activity_given_up", "Sessions that were given up.", labels=["reason"]
@@ -197,7 +227,12 @@ def _families(counts: Counts, held: int, now: float, *, up: bool) -> list[GaugeM
         GaugeMetricFamily(
             "live_activity_oldest_pending_seconds",
             "How long the longest waiting session has been waiting for its end push; 0: nobody.",
-            value=0.0 if since is None else max(0.0, now - since),
+            value=_age(counts.oldest_pending_since, now),
+        ),
+        GaugeMetricFamily(
+            "live_activity_oldest_update_seconds",
+            "How long the longest waiting session has been waiting for its update; 0: nobody.",
+            value=_age(counts.oldest_update_since, now),
         ),
         GaugeMetricFamily(
             "live_activity_held_streams",
@@ -206,12 +241,16 @@ def _families(counts: Counts, held: int, now: float, *, up: bool) -> list[GaugeM
         ),
     ]
     if up:
-        for status in ("active", "pending", "ended"):
+        for status in ("active", "pending", "updates_pending", "updated", "ended"):
             sessions.add_metric([status], getattr(counts, status))
         _add_by_kind(waiting, counts.waiting)
         _add_by_kind(given_up, counts.dead)
         return families
     return families[:1]
+
+
+def _age(since: float | None, now: float) -> float:
+    return 0.0 if since is None else max(0.0, now - since)
 
 
 def _add_by_kind(family: GaugeMetricFamily, counts: Mapping[str, int]) -> None:

@@ -154,9 +154,9 @@ def _of(schema: str) -> dict[str, str]:
 
 
 def _example_session() -> dict[str, Any]:
-    """In the contract's order, which renderers keep."""
+    """What must be sent, in the contract's order, which renderers keep."""
     fields = SessionSchema._declared_fields.values()
-    return {str(field.data_key): field.metadata["example"] for field in fields}
+    return {str(field.data_key): field.metadata["example"] for field in fields if field.required}
 
 
 def _failure(status: int) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def _add_patterns(
     properties: dict[str, dict[str, Any]], patterns: Mapping[str, Sequence[re.Pattern[str]]]
 ) -> None:
     for name, described in properties.items():
-        known = dict.fromkeys(each.pattern for each in patterns[name] if _others_read(each))
+        known = dict.fromkeys(each.pattern for each in patterns.get(name, ()) if _others_read(each))
         whole = [rf"^(?:{pattern})$" for pattern in known]
         if len(whole) == 1:
             described["pattern"] = whole[0]

@@ -21,6 +21,7 @@ from flask_allmine_liveactivity.model import (
     new_id,
 )
 from flask_allmine_liveactivity.model.canonical import canonical_token
+from flask_allmine_liveactivity.model.host_answers import to_announce_as_read
 from flask_allmine_liveactivity.storage.base import Storage
 from flask_allmine_liveactivity.storage.resolution import Outcome, Resolution
 
@@ -43,8 +44,8 @@ class MissingEnd:
     """An end of which the host knows, and that nobody has announced."""
 
     announcement: Announcement
-    revision: int
-    """Of the stream's event before the host was asked; 0: there was none."""
+    read: StreamEvent | None
+    """The stream's row before the host was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,8 @@ class Claimant:
     activity_id: str
     stream_id: str
     token: str = field(repr=False)
+    environment: str | None = None
+    """The environment that the phone says its token is of; ``None``: it says nothing."""
 
     def session(self, now: float, lifetime: float) -> Session:
         """The row as it is where nothing stands in its way."""
@@ -73,6 +76,7 @@ class Claimant:
             token_seen_at=now,
             expires_at=now + lifetime,
             due_at=DUE_NOW,
+            environment=self.environment,
         )
 
 
@@ -83,8 +87,10 @@ def register(
     now: float,
     lifetime: float,
     max_per_user: int | None,
+    ask_at: float | None = None,
     missing_end: MissingEnd | None = None,
     announced: Callable[[StreamEvent], object] = lambda _: None,
+    to_be_told: Callable[[], object] = lambda: None,
     earlier_spellings: Sequence[str] = (),
 ) -> Answer:
     """Store a phone's session, and learn whether its stream has ended.
@@ -95,9 +101,11 @@ def register(
         now: The time.
         lifetime: How long a session may live, in seconds.
         max_per_user: How many sessions a user may have; ``None``: as many as he likes.
+        ask_at: When the host is asked what the stream is, where it is not asked yet.
         missing_end: To be announced as well, unless the stream has been announced or scheduled
             again since the host was asked.
         announced: Called with its event, where it was.
+        to_be_told: Called where there is something to tell the phone.
         earlier_spellings: Under which an earlier version may have kept the same stream.
 
     Raises:
@@ -111,8 +119,10 @@ def register(
     ).outcome
     if missing_end is not None:
         missing = missing_end.announcement
-        there = storage.streams.announce(missing, now, only_at=missing_end.revision)
-        if there.said == missing.said:
+        there = storage.streams.write(
+            session.stream_id, to_announce_as_read(missing_end.read, missing, now)
+        )
+        if there is not None and there.said == missing.said:
             announced(there)
     if outcome is Outcome.FULL:
         return Answer.TOO_MANY
@@ -120,9 +130,10 @@ def register(
         return Answer.CONFLICT
     if outcome is Outcome.ELSEWHERE:
         return Answer.ELSEWHERE
-    event = storage.streams.wake(session.stream_id, session.expires_at, now)
-    # What a newer version has to tell, and now tells this phone too, need not be an end.
-    late = event is not None and event.event is not None and not event.is_a_newer_versions
+    event = storage.streams.wake(session.stream_id, session.expires_at, now, ask_at=ask_at)
+    late = event is not None and event.is_end
+    if event is not None and event.event is not None and not event.is_a_newer_versions:
+        to_be_told()
     if outcome is Outcome.CONTESTED:
         return Answer.LATE if late else Answer.CONFLICT
     return Answer.LATE if late else Answer.REGISTERED
@@ -172,9 +183,12 @@ def resolve(
 
 def _renewed(row: Session, new: Session, now: float) -> Session:
     """The row of an activity that is registered again."""
+    same_token = canonical_token(row.token) == canonical_token(new.token)
+    # What is known of a token goes with it.
+    environment = new.environment or (row.environment if same_token else None)
     if row.user_id != new.user_id or row.stream_id != new.stream_id or row.expires_at <= now:
         # It has changed hands, or begins a new life: nothing of the old one counts.
-        return replace(new, session_id=row.session_id)
+        return replace(new, session_id=row.session_id, environment=environment)
     seen = replace(
         row,
         device_id=new.device_id,
@@ -182,13 +196,14 @@ def _renewed(row: Session, new: Session, now: float) -> Session:
         token=new.token,
         identity=new.identity,
         activity_lock=new.activity_lock,
+        environment=environment,
         token_seen_at=now,
         # A 410 that has been passed over once is believed the next time, unless the phone has
         # been heard of in between.
         reason=None,
     )
-    same_token = canonical_token(row.token) == canonical_token(new.token)
-    if same_token and row.status is SessionStatus.ACTIVE:
+    as_before = same_token and environment == row.environment
+    if as_before and row.status is SessionStatus.ACTIVE:
         return seen
     again = replace(
         seen,
@@ -198,7 +213,7 @@ def _renewed(row: Session, new: Session, now: float) -> Session:
         claim_id=None,
         leased_until=0.0,
     )
-    if not same_token:
+    if not as_before:
         again = replace(again, due_at=DUE_NOW)
     if row.status is not SessionStatus.ACTIVE:
         # The phone shows that it is still alive: Apple keeps one undelivered notification per

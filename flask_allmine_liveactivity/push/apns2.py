@@ -21,7 +21,7 @@ from flask_allmine_liveactivity.errors import ConfigurationError
 from flask_allmine_liveactivity.model import Push, PushResult, Verdict, fingerprint
 from flask_allmine_liveactivity.push.answers import verdict_of
 from flask_allmine_liveactivity.push.apns.client import topic_of
-from flask_allmine_liveactivity.push.apns_settings import ApnsSettings
+from flask_allmine_liveactivity.push.apns_settings import AUTO, ApnsSettings
 from flask_allmine_liveactivity.push.base import PushBackend
 
 
@@ -159,7 +159,12 @@ class Apns2Push(PushBackend):
 def open_apns2(apns: ApnsSettings) -> Apns2Push:
     """A client of our own, from the same settings as the ``apns`` backend."""
     client, credentials = _apns2("client"), _apns2("credentials")
-    if any(given is not None for given in (apns.server, apns.ca, apns.proxy)):
+    if apns.environment == AUTO:
+        raise ConfigurationError(
+            "LIVE_ACTIVITY_PUSH = 'apns2' knows one environment: set "
+            "LIVE_ACTIVITY_APNS_ENVIRONMENT to 'production' or 'sandbox', or use 'apns'."
+        )
+    if apns.servers or any(given is not None for given in (apns.server, apns.ca, apns.proxy)):
         raise ConfigurationError(
             "LIVE_ACTIVITY_PUSH = 'apns2' knows only Apple's servers: it cannot use "
             "LIVE_ACTIVITY_APNS_SERVER, LIVE_ACTIVITY_APNS_CA or LIVE_ACTIVITY_APNS_PROXY (but "

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from flask_allmine_liveactivity.model import Push, PushResult, StreamEvent
+from flask_allmine_liveactivity.model.countdown import Countdown
 from flask_allmine_liveactivity.push.answers import remedy_of
-from flask_allmine_liveactivity.push.payload import event_payload
+from flask_allmine_liveactivity.push.payload import event_payload, require_room_for_start
 
 # What a storage keeps of a reason, in characters.
 LONGEST_REASON = 255
@@ -27,6 +28,12 @@ class PushBackend(ABC):
     .. versionadded:: 0.1.0
     """
 
+    environments: Sequence[str] = ()
+    """The environments that it tells apart; none: a ``Push``'s is no matter to it.
+
+    .. versionadded:: 0.1.0
+    """
+
     def encode(self, event: StreamEvent) -> bytes:
         """The payload that tells an event, which all of its pushes share. The default is Apple's.
 
@@ -38,6 +45,17 @@ class PushBackend(ABC):
         .. versionadded:: 0.1.0
         """
         return event_payload(event)
+
+    def check_start(self, countdown: Countdown) -> None:
+        """See that a countdown can also be started from afar with what it shows. The default knows
+        Apple's limit.
+
+        Raises:
+            PayloadTooLarge: It would be over the push service's limit.
+
+        .. versionadded:: 0.1.0
+        """
+        require_room_for_start(countdown)
 
     def remedy(self, reason: str) -> str | None:
         """What a person should do about a reason, where it is known. The default knows Apple's.

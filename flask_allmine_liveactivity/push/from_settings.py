@@ -11,7 +11,7 @@ from typing import Any
 
 from flask_allmine_liveactivity.errors import ConfigurationError
 from flask_allmine_liveactivity.process.extras import host_factory, made_by_host
-from flask_allmine_liveactivity.push.apns_settings import ApnsSettings
+from flask_allmine_liveactivity.push.apns_settings import AUTO, ApnsSettings
 from flask_allmine_liveactivity.push.base import PushBackend
 
 KEY = "LIVE_ACTIVITY_PUSH"
@@ -84,19 +84,26 @@ def open_push(push: Any, apns: ApnsSettings | None) -> PushBackend:
 def _open_apns(apns: ApnsSettings) -> PushBackend:
     from flask_allmine_liveactivity.push.apns.client import SERVERS, ApnsPush, topic_of
     from flask_allmine_liveactivity.push.apns.endpoint import Endpoint
+    from flask_allmine_liveactivity.push.apns.environments import ApnsEnvironments
     from flask_allmine_liveactivity.push.apns.provider_token import (
         ProviderToken,
         read_signing_key,
     )
 
-    endpoint = Endpoint(
-        url=apns.server or SERVERS[apns.environment],
-        topic=topic_of(apns.bundle_id),
-        ca=apns.ca,
-        proxy=apns.proxy,
-    )
+    endpoints = {
+        environment: Endpoint(
+            url=apns.server or apns.servers.get(environment, url),
+            topic=topic_of(apns.bundle_id),
+            ca=apns.ca,
+            proxy=apns.proxy,
+            environment=environment,
+        )
+        for environment, url in SERVERS.items()
+    }
     token = ProviderToken(read_signing_key(apns.key), apns.key_id, apns.team_id)
-    return ApnsPush(endpoint, token, apns.connections)
+    if apns.environment == AUTO:
+        return ApnsEnvironments(endpoints, token, apns.connections)
+    return ApnsPush(endpoints[apns.environment], token, apns.connections)
 
 
 def _open_apns2(apns: ApnsSettings) -> PushBackend:

@@ -12,8 +12,10 @@ from dataclasses import MISSING, fields
 from typing import Any, Final
 
 from flask_allmine_liveactivity.model import (
+    END,
     KINDS,
     NEVER,
+    UPDATE,
     Session,
     SessionStatus,
     StreamEvent,
@@ -39,6 +41,14 @@ _DEFAULTS = {
     for record in (Session, StreamEvent)
 }
 _NUMBERS = ("revision", "timestamp", "expires_at", "due_at", "touch")
+_NUMBERS_IF_ANY = (
+    "told_at",
+    "check_at",
+    "countdown_expires_at",
+    "found_at",
+    "silent_since",
+    "priority",
+)
 _TEXTS_OF_SESSION = ("session_id", "device_id", "activity_id", "stream_id", "token")
 _NUMBERS_OF_SESSION = ("expires_at", "token_seen_at", "due_at", "leased_until", "delivered")
 
@@ -60,12 +70,22 @@ def read_event(row: Mapping[str, Any]) -> StreamEvent:
     """
     defaults = _DEFAULTS[StreamEvent]
     values: dict[str, Any] = {name: row.get(name, defaults.get(name)) for name in _OF_EVENT}
+    # What is only asked of the host again stands in no end's way.
+    values |= {name: None for name in _NUMBERS_IF_ANY if not _is_number(values[name])}
+    if not isinstance(values["countdown"], Mapping):
+        values["countdown"] = None
     problem = _problem_of(values)
     if problem is None:
-        return StreamEvent(**{**values, "state": STATES.get(values["state"])})
+        return StreamEvent(
+            **{
+                **values,
+                "state": STATES.get(values["state"]),
+                "found_state": STATES.get(values["found_state"]),
+            }
+        )
     # The revision stays as it is, whatever it is: by it the event is held.
     values |= {name: 0 for name in _NUMBERS[1:] if not _is_number(values[name])}
-    values |= {"state": None, "content_state": None, "alert": None}
+    values |= {"state": None, "content_state": None, "alert": None, "found_state": None}
     return StreamEvent(**values, unreadable=problem)
 
 
@@ -77,8 +97,10 @@ def _problem_of(values: Mapping[str, Any]) -> str | None:
         return "it is an event of a kind that this version does not know"
     if values["state"] is not None and values["state"] not in STATES:
         return "it is a state that this version does not know"
-    if values["event"] is not None and values["state"] is None:
+    if values["event"] == END and values["state"] is None:
         return "it is an end without a state"
+    if values["event"] == UPDATE and values["content_state"] is None:
+        return "it is an update without a content_state"
     for name in ("content_state", "alert"):
         if values[name] is NOT_JSON:
             return f"{name} is no JSON"
@@ -94,6 +116,7 @@ def read_session(row: Mapping[str, Any]) -> Session:
     defaults = _DEFAULTS[Session]
     values: dict[str, Any] = {name: row.get(name, defaults.get(name)) for name in _OF_SESSION}
     status = STATUSES.get(str(values["status"]), SessionStatus.UNKNOWN)
+    values["refused"] = values["refused"] or 0
     whole = all(isinstance(values[name], str) for name in _TEXTS_OF_SESSION) and all(
         _is_number(values[name]) for name in _NUMBERS_OF_SESSION
     )

@@ -55,6 +55,9 @@ def grouped(
             settlement.due_at,
             settlement.reason,
             settlement.not_seen_after,
+            settlement.refused,
+            settlement.environment,
+            settlement.is_told,
             None if settlement.whoever_holds_the_lease else session.claim_id,
         )
         groups.setdefault(key, (settlement, []))[1].append(session)
@@ -94,6 +97,8 @@ def settled_fields(settlement: Settlement) -> dict[str, Any]:
         "rejections": settlement.rejections,
         "due_at": settlement.due_at,
         "reason": settlement.reason,
+        "refused": settlement.refused,
+        "environment": settlement.environment,
         **UNCLAIMED,
     }
 
@@ -127,6 +132,16 @@ def rested_fields(event: StreamEvent, due_at: float) -> dict[str, Any]:
 LIFTED: Mapping[str, Any] = {"held_reason": None, "held_since": None, "due_at": DUE_NOW}
 
 
+# What a session becomes that no longer waits, by column.
+NO_LONGER_WAITS: Mapping[str, Any] = {
+    "attempts": 0,
+    "rejections": 0,
+    "due_at": DUE_NOW,
+    "reason": None,
+    **UNCLAIMED,
+}
+
+
 def begun_anew(status: SessionStatus) -> dict[str, Any]:
     """What ``revive`` writes of a session that was refused, by column.
 
@@ -134,13 +149,7 @@ def begun_anew(status: SessionStatus) -> dict[str, Any]:
         status: What it was: a dead one is one that has not been told yet, an active one waits no
             longer.
     """
-    anew: dict[str, Any] = {
-        "attempts": 0,
-        "rejections": 0,
-        "due_at": DUE_NOW,
-        "reason": None,
-        **UNCLAIMED,
-    }
+    anew = dict(NO_LONGER_WAITS)
     if status is SessionStatus.DEAD:
         anew.update(status=SessionStatus.ACTIVE.value, delivered=0)
     return anew

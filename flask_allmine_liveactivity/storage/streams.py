@@ -49,6 +49,36 @@ class Streams(ABC):
         """
 
     @abstractmethod
+    def first_due(self) -> float | None:
+        """The earliest ``due_at`` of those that ``due`` would find in time; ``None``: there is
+        none. One look into the index.
+
+        .. versionadded:: 0.1.0
+        """
+
+    @abstractmethod
+    def take_questions(self, now: float, limit: int, again_at: float) -> list[StreamEvent]:
+        """Take up to `limit` rows with ``check_at <= now``, and put their next question off:
+        ``check_at`` becomes `again_at`, before the host is asked. None is taken by two at once.
+
+        Returns them as they stand then. No question changes ``due_at``.
+
+        .. versionadded:: 0.1.0
+        """
+
+    def adopt(self, now: float) -> int:
+        """See that the host is asked about each stream that has active sessions: an earlier version
+        beside this one writes no row for them, or one of which nobody is asked.
+
+        Writes a row as ``to_wake`` does where there is none, and ``check_at = now`` where there is
+        one without an end, and without a question. Returns how many; a storage that no earlier
+        version has written to has none.
+
+        .. versionadded:: 0.1.0
+        """
+        return 0
+
+    @abstractmethod
     def held(self, limit: int) -> list[StreamEvent]:
         """Rows that are held, the longest held first.
 
@@ -83,7 +113,8 @@ class Streams(ABC):
         """Make due the rows that an earlier version has put to rest beside this one: it looked for
         pending sessions before that, and not afterwards.
 
-        Those with an odd ``touch`` and ``due_at > now``, an event of ``KINDS``, and no hold.
+        Those with an odd ``touch`` and ``due_at > now``, an end, and no hold: no earlier version
+        has told anything else.
         Returns how many.
 
         .. versionadded:: 0.1.0
@@ -120,7 +151,17 @@ class Streams(ABC):
             self.write(announcement.stream_id, to_announce(announcement, now, only_at=only_at))
         )
 
-    def wake(self, stream_id: str, expires_at: float, now: float) -> StreamEvent | None:
+    @abstractmethod
+    def begin(self, events: Sequence[StreamEvent], at: float) -> None:
+        """Write down that a round of updates begins, where their ``revision`` is still the one
+        given: ``told_at`` becomes `at`.
+
+        .. versionadded:: 0.1.0
+        """
+
+    def wake(
+        self, stream_id: str, expires_at: float, now: float, *, ask_at: float | None = None
+    ) -> StreamEvent | None:
         """See that a session that was committed before is found by whoever delivers.
 
         Reads the row, and writes only where a worker rests it, or may: then it is due, unless it is
@@ -128,9 +169,16 @@ class Streams(ABC):
         rests the row and then looks for sessions, the phone commits its session and then looks at
         the row. Returns the row; ``None``, or one without an event, where nothing is to be told.
 
+        Args:
+            stream_id: The stream.
+            expires_at: Until when the row is kept.
+            now: The time.
+            ask_at: When the host is asked what the stream is, where it is not asked yet: the row
+                is written where there is none.
+
         .. versionadded:: 0.1.0
         """
-        decide = to_wake(expires_at, now)
+        decide = to_wake(stream_id, expires_at, now, ask_at=ask_at)
         current = self.read(stream_id)
         return current if decide(current) is current else self.write(stream_id, decide)
 
@@ -141,12 +189,26 @@ class Streams(ABC):
         """
         self.write(event.stream_id, to_hold(event, reason, since, due_at))
 
-    def reopen(self, stream_id: str, now: float) -> StreamEvent:
-        """Forget a stream's end: nothing to tell, the revision one higher.
+    def reopen(
+        self,
+        stream_id: str,
+        now: float,
+        *,
+        ask_at: float | None = None,
+        kept_until: float | None = None,
+    ) -> StreamEvent:
+        """Forget a stream's end: nothing to tell, the revision one higher. What updates say stays.
+
+        Args:
+            stream_id: The stream.
+            now: The time.
+            ask_at: When the host is asked next.
+            kept_until: Until when the row is kept at the least.
 
         .. versionadded:: 0.1.0
         """
-        return _there(self.write(stream_id, to_reopen(stream_id, now)))
+        decide = to_reopen(stream_id, now, ask_at=ask_at, kept_until=kept_until)
+        return _there(self.write(stream_id, decide))
 
 
 def _there(event: StreamEvent | None) -> StreamEvent:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from flask_allmine_liveactivity.model import Announcement
 from flask_allmine_liveactivity.model.canonical import STREAM_ID, spellings
 from flask_allmine_liveactivity.storage.base import Storage
+from flask_allmine_liveactivity.streams.announcement import announcement_that_stands
 
 
 def earlier_spellings(stream_id: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
@@ -50,15 +51,6 @@ def end_kept_earlier(
     """The end that was announced under an earlier spelling of a stream, for its canonical id."""
     for each in earlier:
         event = storage.streams.read(each)
-        if event is not None and event.state is not None and event.expires_at > now:
-            return Announcement(
-                stream_id=stream_id,
-                event="end",
-                state=event.state,
-                content_state=event.content_state,
-                alert=event.alert,
-                dismissal_date=event.dismissal_date,
-                said=event.said,
-                expires_at=event.expires_at,
-            )
+        if event is not None and event.is_end and event.expires_at > now:
+            return replace(announcement_that_stands(event), stream_id=stream_id)
     return None

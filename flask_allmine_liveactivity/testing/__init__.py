@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from flask_allmine_liveactivity.model.content_state import ContentState
+from flask_allmine_liveactivity.testing.asking import ask_now
 from flask_allmine_liveactivity.testing.capture import capture_pushes
 from flask_allmine_liveactivity.testing.content_state import (
     ContentStateMismatch,
@@ -38,6 +39,7 @@ __all__ = [
     "SentPush",
     "StorageContract",
     "ThreadConcurrency",
+    "ask_now",
     "capture_pushes",
     "check_content_state",
     "deliver_now",

@@ -15,6 +15,8 @@ from flask_allmine_liveactivity.testing.outbox import Outbox
 def capture_pushes(app: Flask) -> Iterator[Outbox]:
     """Within the ``with`` block, catch the app's pushes.
 
+    Afterwards they can be looked at::
+
         with capture_pushes(app) as outbox:
             outbox.register(stream_id)
             client.post(f"/streams/{stream_id}/cancel")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,6 +11,7 @@ from flask_allmine_liveactivity.app.installation import installed_on
 from flask_allmine_liveactivity.delivery.outcomes import EXPIRED
 from flask_allmine_liveactivity.delivery.runner import Delivery
 from flask_allmine_liveactivity.storage.base import Storage
+from flask_allmine_liveactivity.testing.times import seconds_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +64,7 @@ def deliver_now(app: Flask, at: float | datetime | timedelta | None = None) -> D
     .. versionadded:: 0.1.0
     """
     parts = installed_on(app).parts
-    now = _seconds(at)
+    now = seconds_of(at)
     expired_before = _expired(parts.storage, now)
     # Of its own: what this run learns of an outage is not to slow the app's delivery down.
     run = Delivery(parts.storage, parts.push, parts.delivery.policy, clock=lambda: now).run()
@@ -75,7 +74,7 @@ def deliver_now(app: Flask, at: float | datetime | timedelta | None = None) -> D
         rejected=run.tally.rejected,
         retrying=run.tally.retrying,
         expired=_expired(parts.storage, now) - expired_before,
-        pending=parts.storage.counts(now).pending,
+        pending=parts.storage.counts(now).untold,
         obstacle=run.obstacle,
     )
 
@@ -88,16 +87,3 @@ def _expired(storage: Storage, now: float) -> int:
         for reason, count in dead.items()
         if reason == EXPIRED or reason.startswith(f"{EXPIRED}: ")
     )
-
-
-def _seconds(at: float | datetime | timedelta | None) -> float:
-    if at is None or isinstance(at, timedelta):
-        # Delivery itself counts in whole seconds, rounded up: what it gives back is due then.
-        return math.ceil(time.time()) + (at.total_seconds() if at else 0.0)
-    if isinstance(at, datetime):
-        if at.tzinfo is None:
-            raise ValueError("at has no time zone: datetime(..., tzinfo=UTC)")
-        return at.timestamp()
-    if not math.isfinite(at):
-        raise ValueError(f"at must be a finite number of seconds, and is {at!r}")
-    return float(at)

@@ -26,6 +26,7 @@ _AS_APPLE_SAYS_IT: dict[Verdict, tuple[int | None, str | None]] = {
     Verdict.UNREACHABLE: (None, "no answer"),
     Verdict.ODD: (418, "HTTP 418"),
     Verdict.MISCONFIGURED: (403, "InvalidProviderToken"),
+    Verdict.POSTPONED: (None, "no answer"),
 }
 
 
@@ -63,7 +64,7 @@ class SentPush:
 
     @property
     def event(self) -> str:
-        """``end``.
+        """``end``, or ``update``: the countdown shows something new, and runs on.
 
         .. versionadded:: 0.1.0
         """
@@ -81,7 +82,7 @@ class SentPush:
 
     @property
     def content_state(self) -> dict[str, Any] | None:
-        """The final content; ``None`` where the push carries none.
+        """What the countdown shows from then on; ``None`` where the push carries none.
 
         .. versionadded:: 0.1.0
         """
@@ -235,7 +236,7 @@ class Outbox(Sequence[SentPush]):
 
         It is there as if it had registered: what you leave out is made up. The guard is for who
         may register, and is tested through the endpoint, which works within the block too. Where
-        the stream's end was told before, the phone is told at once.
+        an end or an update was told before, the phone is told at once.
 
         Returns:
             The token.
@@ -255,19 +256,22 @@ class Outbox(Sequence[SentPush]):
             stream_id=self._installation.stream_id(stream_id),
             token=canonical_token(token or f"{number:0160x}"),
         )
+        now, to_be_told = time.time(), []
         answer = register(
             self.parts.storage,
             claimant,
-            now=time.time(),
+            now=now,
             lifetime=self._installation.settings.session_lifetime,
             max_per_user=None,
+            ask_at=self._installation.next_question(now),
+            to_be_told=lambda: to_be_told.append(True),
         )
         if answer in (Answer.CONFLICT, Answer.ELSEWHERE):
             raise ValueError(
                 "another user holds this token or activity, or it follows another stream: the "
                 "endpoint would answer 409"
             )
-        if answer is Answer.LATE:
+        if to_be_told:
             self.parts.delivery.run(claimant.stream_id)
         return claimant.token
 

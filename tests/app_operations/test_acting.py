@@ -230,7 +230,7 @@ def test_check_finds_all_well_and_sends_nothing(installed: Installation) -> None
     checked = operations.check(installed)
     assert checked.ok
     assert [finding.subject for finding in checked.findings] == [
-        "configuration", "storage", "push", "guard", "jwt",
+        "configuration", "storage", "push", "guard", "streams", "jwt",
     ]  # fmt: skip
     assert installed.push.sent == []  # type: ignore[attr-defined]
 

@@ -71,7 +71,8 @@ def test_status_of_one_stream_counts_only_its_own(
     phone(app, "b", OTHER_STREAM)
     announce(installed, OTHER_STREAM)
     stands = operations.status(installed, STREAM.upper())
-    assert (stands.stream_id, stands.event, stands.known) == (STREAM, None, True)
+    assert stands.event is not None
+    assert (stands.stream_id, stands.event.event, stands.known) == (STREAM, None, True)
     assert (stands.counts.active, stands.counts.pending) == (1, 0)
     assert operations.status(installed).counts.active == 2
 

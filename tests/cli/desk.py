@@ -29,15 +29,18 @@ class Desk:
         storage_uri: Of its database.
         apns: Where pushes go.
         monkeypatch: Turns the clock.
+        config: More settings.
     """
 
-    def __init__(self, storage_uri: str, apns: LocalApns, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self, storage_uri: str, apns: LocalApns, monkeypatch: pytest.MonkeyPatch, **config: Any
+    ) -> None:
         self.apns = apns
         self.app: Flask = make_app(
             LIVE_ACTIVITY_STORAGE_URI=storage_uri,
             LIVE_ACTIVITY_DELIVERY="worker",
             LIVE_ACTIVITY_MAX_SESSIONS_PER_USER=None,
-            **apns.settings,
+            **{**apns.settings, **config},
         )
         self._durable = storage_uri != "memory://"
         self._ahead = 0.0
@@ -86,12 +89,27 @@ class Desk:
                 now=time.time(),
                 lifetime=12 * HOUR,
                 max_per_user=None,
+                ask_at=installation(self.app).next_question(time.time()),
             )
         return tokens
 
     def end(self, stream: str = STREAM, state: str = "ready") -> None:
         with self.app.app_context():
             notify_stream_state(stream, state)
+
+    def says(self, answer: object) -> None:
+        """What the host answers from now on, whatever stream it is asked about."""
+        installation(self.app).callbacks.streams = lambda ids: dict.fromkeys(ids, answer)
+
+    def change(self, answer: object, stream: str = STREAM) -> None:
+        """The host says that a stream has changed."""
+        self.says(answer)
+        with self.app.app_context():
+            installation(self.app).streams.changed(stream, None)
+
+    def ask_the_host(self) -> None:
+        """About all that is due for a question."""
+        installation(self.app).streams.ask_due()
 
     # --- what became of it -------------------------------------------------------------------
 

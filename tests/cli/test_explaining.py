@@ -46,17 +46,18 @@ def test_each_phone_says_what_it_was_answered_and_when_it_is_tried_again(
     }
     lines = {line.split()[0]: line for line in desk.say("why", STREAM).splitlines()}
     assert lines["TOKEN"].split() == [
-        "TOKEN", "DEVICE", "USER", "STATUS", "REFUSED", "LAST", "ANSWER", "NEXT", "TRY",
+        "TOKEN", "ENVIRONMENT", "DEVICE", "USER", "STATUS", "TOLD", "REFUSED",
+        "LAST", "ANSWER", "NEXT", "TRY",
     ]  # fmt: skip
     assert lines[fingerprint(bad)].split() == [
-        fingerprint(bad), "phone-2", "user-2", "active", "1", "BadDeviceToken", due[bad],
+        fingerprint(bad), "-", "phone-2", "user-2", "active", "-", "1", "BadDeviceToken", due[bad],
     ]  # fmt: skip
     assert lines[fingerprint(told)].split()[-2:] == ["accepted", "-"]
 
 
 def test_the_head_says_what_stands(desk: Desk) -> None:
     desk.phones(1)
-    assert desk.say("why", STREAM).startswith(f"stream {STREAM}: to come, no end was announced\n")
+    assert desk.say("why", STREAM).startswith(f"stream {STREAM}: to come, nothing was announced\n")
     desk.end(state="cancelled")
     said = desk.say("why", STREAM)
     assert said.startswith(f"stream {STREAM}: cancelled, revision 1\nlooked at next: now\n")
@@ -157,7 +158,7 @@ def test_a_full_page_says_how_to_go_on(desk: Desk) -> None:
     desk.phones(4)
     said = desk.say("why", STREAM, "--limit", "3")
     third = desk.sessions[2].session_id
-    assert f"There may be more: --after {third}; --status active: who is still to be told" in said
+    assert f"There may be more: --after {third}; --status active: only those that run" in said
     assert "There may be more" not in desk.say("why", STREAM, "--after", third)
 
 

@@ -109,7 +109,7 @@ def test_of_a_stream_of_which_nothing_is_known_it_says_so(desk_on_each: Desk) ->
     desk = desk_on_each
     said = desk.say("status", STREAM)
     assert said == (
-        f"Nothing is known of stream {STREAM}: no phone has registered for it, no end was "
+        f"Nothing is known of stream {STREAM}: no phone has registered for it, nothing was "
         "announced.\n"
     )
     assert known(desk) == (False, None, None)
@@ -117,8 +117,8 @@ def test_of_a_stream_of_which_nothing_is_known_it_says_so(desk_on_each: Desk) ->
 
 def test_a_stream_for_which_a_phone_has_registered_is_to_come(desk: Desk) -> None:
     desk.phones(1)
-    assert f"stream {STREAM}: to come, no end was announced\n" in desk.say("status", STREAM)
-    assert known(desk) == (True, None, None)
+    assert f"stream {STREAM}: to come, nothing was announced\n" in desk.say("status", STREAM)
+    assert known(desk) == (True, None, 0)
 
 
 def test_a_stream_that_has_ended_without_a_phone_is_known(desk: Desk) -> None:

@@ -368,7 +368,7 @@ def test_an_event_that_only_a_crash_left_behind_is_found(world: World) -> None:
     world.end()
     world.run()
     wake = world.storage.streams.wake
-    world.storage.streams.wake = lambda *_: None  # type: ignore[method-assign]
+    world.storage.streams.wake = lambda *_, **__: None  # type: ignore[method-assign]
     token = world.register()
     world.storage.streams.wake = wake  # type: ignore[method-assign]
     world.run_later(SWEEP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from flask_allmine_liveactivity.model import (
     StreamState,
     Verdict,
 )
+from flask_allmine_liveactivity.model.countdown import Countdown
 from flask_allmine_liveactivity.phones.registration import Answer, Claimant, register
 from flask_allmine_liveactivity.push.apns.client import ApnsPush, topic_of
 from flask_allmine_liveactivity.push.apns.endpoint import Endpoint
@@ -27,7 +29,10 @@ from flask_allmine_liveactivity.push.base import PushBackend
 from flask_allmine_liveactivity.push.memory import MemoryPush
 from flask_allmine_liveactivity.simulator import LocalApns
 from flask_allmine_liveactivity.storage.base import Storage
-from flask_allmine_liveactivity.streams.announcement import announcement_of_end
+from flask_allmine_liveactivity.streams.announcement import (
+    announcement_of_end,
+    announcement_of_update,
+)
 
 STREAM = "65f000000000000000000001"
 OTHER_STREAM = "65f000000000000000000002"
@@ -123,6 +128,7 @@ class World:
                 activity_id=f"activity-{stream}-{number}",
                 stream_id=stream,
                 token=token or a_token(number, stream),
+                environment=given.pop("environment", None),
             ),
             now=self.now(),
             lifetime=given.pop("lifetime", LIFETIME),
@@ -138,6 +144,17 @@ class World:
         now = self.now()
         given: dict[str, Any] = {"content_state": None, "alert": None, "dismiss_after": 0.0}
         announcement = announcement_of_end(stream, state, **{**given, **said}, now=now, ttl=TTL)
+        return self.storage.streams.announce(announcement, now)
+
+    def update(
+        self, title: str = "renamed", stream: str = STREAM, *, moved: bool = False, **said: Any
+    ) -> StreamEvent:
+        """The host says something new of a stream that is to come."""
+        now = self.now()
+        countdown = Countdown(starts_at=now + HOUR, content_state={"title": title})
+        announcement = announcement_of_update(
+            stream, countdown, **{"alert": None, **said}, moved=moved, now=now, ttl=TTL
+        )
         return self.storage.streams.announce(announcement, now)
 
     def run(self) -> Run:
@@ -162,6 +179,15 @@ class World:
     def told(self) -> list[str]:
         """The tokens that were pushed to, in order."""
         return [push.token for push in self.memory.sent]
+
+    @property
+    def shown(self) -> list[tuple[str, str]]:
+        """The tokens that were pushed to, and what each was told: a title, or ``end``."""
+        payloads = [(push.token, json.loads(push.payload)["aps"]) for push in self.memory.sent]
+        return [
+            (token, "end" if aps["event"] == "end" else aps["content-state"]["title"])
+            for token, aps in payloads
+        ]
 
     def sessions(self) -> list[Session]:
         return self.storage.sessions.page(limit=100_000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import threading
+import time
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from .blocks import ROOT
 NAME = "flask_allmine_liveactivity"
 PACKAGE = Path(flask_allmine_liveactivity.__file__).parent
 PAGE = (ROOT / "docs/explanation/house.md").read_text()
-FLOORS, WALK, RULES = (part.split("\n## ")[0] for part in PAGE.split("\n## ")[1:])
+FLOORS, WALK, QUESTION, RULES = (part.split("\n## ")[0] for part in PAGE.split("\n## ")[1:])
 GRAPH = grimp.build_graph(NAME, cache_dir=None)
 LONGEST_WALK = 21
 IN_A_THREAD = ["deliver_until_stopped"]
@@ -214,6 +215,57 @@ def test_an_end_push_goes_this_way_and_leaves_no_file_out(tmp_path: Path) -> Non
         assert entered[number] in [None, *callers], step
     begin = [number for number, caller in entered.items() if caller is None]
     assert [STEPS[number].called for number in begin] == ["notify_stream_state", *IN_A_THREAD]
+
+
+# --- the walk of a question ---------------------------------------------------------------------
+
+ASKED = [(quoted(file)[0], quoted(called)[0]) for _, file, called, _ in rows(QUESTION)]
+
+
+def test_the_files_of_a_question_are_counted() -> None:
+    assert f"**{len({file for file, _ in ASKED})} files**" in QUESTION
+
+
+@pytest.mark.parametrize(("file", "called"), ASKED)
+def test_what_a_question_calls_is_there(file: str, called: str) -> None:
+    module = f"{NAME}.{file.removesuffix('.py').replace('/', '.')}"
+    assert attrgetter(called)(import_module(module)).__module__ == module
+
+
+def test_a_question_goes_this_way(tmp_path: Path) -> None:
+    app = Flask("host")
+    app.config.update(
+        JWT_SECRET_KEY="x" * 32,
+        LIVE_ACTIVITY_STORAGE_URI=f"sqlite:///{tmp_path}/host.db",
+        LIVE_ACTIVITY_PUSH="memory",
+        LIVE_ACTIVITY_ALLOW_ANY_STREAM=True,
+    )
+    JWTManager(app)
+    live_activity = LiveActivity(app)
+    live_activity.streams(lambda stream_ids: dict.fromkeys(stream_ids, "cancelled"))
+    installation = installed_on(app)
+    with app.app_context():
+        installation.register(
+            user_id="ada", stream_id=STREAM, device_id="iphone", activity_id="a", token="80ab"
+        )
+    now = time.time()
+    installation.streams.ask_due(clock=lambda: now + 61)  # an end counts at the second answer
+    entered: dict[tuple[str, str], None] = {}
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        file = Path(frame.f_code.co_filename)
+        if event == "call" and file.is_relative_to(PACKAGE):
+            entered[file.relative_to(PACKAGE).as_posix(), frame.f_code.co_qualname] = None
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        installation.streams.ask_due(clock=lambda: now + 122)
+    finally:
+        sys.setprofile(before)
+    installation.close()
+    assert ASKED[0] == ("dispatch/asking.py", "AskingThread")  # in a thread of its own
+    assert [each for each in entered if each in ASKED] == ASKED[1:]
 
 
 # --- Apple's rules ------------------------------------------------------------------------------

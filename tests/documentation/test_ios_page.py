@@ -6,13 +6,20 @@ import json
 import plistlib
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask_jwt_extended import JWTManager, create_access_token
 
-from flask_allmine_liveactivity import LiveActivity, notify_stream_state
+from flask_allmine_liveactivity import (
+    Countdown,
+    LiveActivity,
+    StreamEvent,
+    notify_stream_state,
+)
+from flask_allmine_liveactivity.app.installation import installed_on
 from flask_allmine_liveactivity.simulator import LocalApns
 from flask_allmine_liveactivity.simulator.phones import Phones
 from flask_allmine_liveactivity.simulator.received import Received
@@ -53,8 +60,7 @@ def app(apns: LocalApns) -> Iterator[Flask]:
     app.extensions["live_activity"].close()
 
 
-def pushed(app: Flask, apns: LocalApns, code: Block | None) -> Received:
-    """What Apple gets for one phone, when the stream ends as the page's code has it."""
+def registered(app: Flask) -> None:
     with app.app_context():
         token = create_access_token("ada")
     answer = app.test_client().post(
@@ -68,6 +74,11 @@ def pushed(app: Flask, apns: LocalApns, code: Block | None) -> Received:
         },
     )
     assert answer.status_code == 200
+
+
+def pushed(app: Flask, apns: LocalApns, code: Block | None) -> Received:
+    """What Apple gets for one phone, when the stream ends as the page's code has it."""
+    registered(app)
     names = {"notify_stream_state": notify_stream_state, "stream_id": STREAM}
     with app.app_context():
         if code is None:
@@ -91,6 +102,38 @@ def test_the_payload_is_the_one_on_the_page(
     assert abs(push.aps["dismissal-date"] - later - shown["aps"].pop("dismissal-date")) <= 2
     sent = {key: value for key, value in push.aps.items() if key != "dismissal-date"}
     assert {"aps": sent} == shown
+
+
+@pytest.mark.parametrize(
+    ("before", "priority"),
+    [
+        ({}, "5"),
+        ({"phase": "planned", "startsAt": 1768471800}, "5"),
+        ({"phase": "soon", "startsAt": 1768471200}, "10"),
+    ],
+    ids=["first", "renamed", "moved"],
+)
+def test_the_update_is_the_one_on_the_page(
+    app: Flask, apns: LocalApns, before: dict[str, Any], priority: str
+) -> None:
+    shown: dict[str, Any] = json.loads(on_the_page("json")[2].text)["aps"]
+    live_activity = LiveActivity()
+    with app.app_context():
+        for content in filter(None, (before, shown["content-state"])):
+            countdown = Countdown(starts_at=content["startsAt"], content_state=content)
+            installed_on(app).callbacks.streams = lambda _, it=countdown: {STREAM: it}
+            assert live_activity.stream_changed(STREAM).changed
+    registered(app)
+    installed_on(app).storage.streams.write(STREAM, _long_ago)
+    installed_on(app).parts.delivery.run(STREAM)
+    (push,) = apns.received
+    assert {**push.aps, "timestamp": shown["timestamp"]} == shown
+    assert push.headers["apns-priority"] == priority
+
+
+def _long_ago(row: StreamEvent | None) -> StreamEvent | None:
+    """The five seconds between two updates are over."""
+    return row and replace(row, told_at=None, due_at=0.0)
 
 
 def test_the_headers_are_those_of_the_page(app: Flask, apns: LocalApns) -> None:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import functools
+import inspect
+import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import click
 import pytest
 from flask import Flask
 from flask_jwt_extended import create_access_token
+from testing.host import Stream
 from testing.host import create_app as hosts_app
 
 import example_app
 import flask_allmine_liveactivity
+from flask_allmine_liveactivity.app.installation import installed_on
 from flask_allmine_liveactivity.app.settings import read_settings
 from flask_allmine_liveactivity.cli import live_activity_commands
 from flask_allmine_liveactivity.testing import ContentState, capture_pushes
@@ -47,29 +55,76 @@ def first_python_block(text: str = README) -> str:
     return found.group(1)
 
 
-def test_the_first_example_of_the_readme_ends_a_registered_activity() -> None:
-    embedding, notifying = first_python_block().split("# ... and in your own code")
-    names: dict[str, object] = {"__name__": "shop", "STREAMS": {STREAM}, "stream_id": STREAM}
-    exec(embedding, names)
-    app = names["app"]
-    assert isinstance(app, Flask)
-    with app.app_context():
-        token = create_access_token("ada")
-    curl = re.search(r"-d '(\{ \"streamId\".*?\})'", README, re.DOTALL)
-    assert curl is not None
+class NewcomersHost:
+    """A host whose callback is the README's first example, with a phone that follows its stream."""
 
-    answer = app.test_client().post(
-        "/api/v1/notifications/live-activity-sessions",
-        data=curl.group(1),
-        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-    )
-    with app.app_context():
-        exec(notifying.split("\n", 1)[1], names)
+    def __init__(self) -> None:
+        embedding, self._changing = first_python_block().split("# ... and in your own code")
+        self.soon = datetime.now(UTC) + timedelta(minutes=30)
+        self.stream = SimpleNamespace(title="A talk", starts_at=self.soon, ended=None)
+        self._names: dict[str, object] = {
+            "__name__": "shop",
+            "STREAMS": {STREAM: self.stream},
+            "stream_id": STREAM,
+        }
+        exec(embedding, self._names)
+        app = self._names["app"]
+        assert isinstance(app, Flask)
+        self.app = app
+        self.installation = installed_on(app)
 
-    assert answer.data == b'{"success": true}'
-    installation = app.extensions["live_activity"]
-    assert [push.token for push in installation.push.sent] == ["live_activity_runtime_token"]
-    installation.close()
+    def is_followed(self) -> None:
+        with self.app.app_context():
+            token = create_access_token("ada")
+        curl = re.search(r"-d '(\{ \"streamId\".*?\})'", README, re.DOTALL)
+        assert curl is not None
+        answer = self.app.test_client().post(
+            "/api/v1/notifications/live-activity-sessions",
+            data=curl.group(1),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        )
+        assert answer.data == b'{"success": true}'
+
+    def says_that_it_has_changed(self) -> None:
+        with self.app.app_context():
+            exec(self._changing.split("\n", 1)[1], self._names)
+
+    def is_asked(self, seconds: float) -> None:
+        later = time.time() + seconds
+        self.installation.streams.ask_due(clock=lambda: later)
+
+    def told(self) -> list[Any]:
+        """What the phone was, as Apple got it."""
+        sent = self.installation.push.sent  # type: ignore[attr-defined]
+        assert {push.token for push in sent} <= {"live_activity_runtime_token"}
+        return [json.loads(push.payload)["aps"] for push in sent]
+
+
+@pytest.fixture
+def newcomer() -> Iterator[NewcomersHost]:
+    host = NewcomersHost()
+    host.is_followed()
+    yield host
+    host.installation.close()
+
+
+def test_a_phone_follows_the_first_example_of_the_readme(newcomer: NewcomersHost) -> None:
+    newcomer.stream.title = "Another talk"
+    newcomer.says_that_it_has_changed()
+    newcomer.stream.ended = "cancelled"
+    newcomer.says_that_it_has_changed()
+    update, end = newcomer.told()
+    shown = {"title": "Another talk", "startsAt": newcomer.soon.timestamp()}
+    assert (update["event"], update["content-state"]) == ("update", shown)
+    assert end["event"] == "end"
+
+
+def test_the_first_example_of_the_readme_may_forget_to_say_it(newcomer: NewcomersHost) -> None:
+    newcomer.stream.ended = "started"
+    newcomer.is_asked(61)
+    assert newcomer.told() == []
+    newcomer.is_asked(122)
+    assert [aps["event"] for aps in newcomer.told()] == ["end"]
 
 
 def test_the_readmes_test_of_a_hosts_route_passes() -> None:
@@ -94,6 +149,36 @@ def test_the_readmes_test_finds_a_route_that_forgets_to_notify(
     assert callable(test)
     with capture_pushes(app) as outbox, pytest.raises(ValueError, match="not enough values"):
         test(app.test_client(), outbox)
+    app.extensions["live_activity"].close()
+
+
+def said_of_updates() -> dict[str, Callable[..., None]]:
+    """Those on the page about what an app says of a stream."""
+    text = page("howto/testing.md")
+    found: dict[str, Any] = {"stream_id": STREAM, "Stream": Stream}
+    section = text[text.index("## What your app says") : text.index("## The content-state")]
+    for block in re.findall(r"```python\n(.*?)```", section, re.DOTALL):
+        exec(block, found)
+    return {name: found[name] for name in found if name.startswith("test_")}
+
+
+@pytest.mark.parametrize("name", said_of_updates())
+def test_the_pages_said_of_updates_and_of_what_is_found_pass(name: str) -> None:
+    run(hosts_app(), said_of_updates()[name])
+
+
+@pytest.mark.parametrize("name", said_of_updates())
+def test_they_find_an_app_whose_callback_says_nothing(name: str) -> None:
+    app = hosts_app()
+    app.extensions["live_activity"].callbacks.streams = lambda stream_ids: {}
+    with pytest.raises((AssertionError, ValueError)):
+        run(app, said_of_updates()[name])
+
+
+def run(app: Flask, test: Callable[..., None]) -> None:
+    with capture_pushes(app) as outbox:
+        given = {"app": app, "client": app.test_client(), "live_activity_outbox": outbox}
+        test(**{name: given[name] for name in inspect.signature(test).parameters})
     app.extensions["live_activity"].close()
 
 

@@ -25,7 +25,7 @@ def test_the_tutorial(tmp_path: Path) -> None:
         block.text.strip().removeprefix("$ ") for block in of_the_tutorial("console")
     ]
     (app,) = of_the_tutorial("python")
-    register, cancel = of_the_tutorial("bash")
+    register, put_off, cancel = of_the_tutorial("bash")
     (tmp_path / "app.py").write_text(terminal.here(app.text))
 
     apple = f"{simulator} --port {terminal.ports[SIMULATOR]}"
@@ -38,6 +38,10 @@ def test_the_tutorial(tmp_path: Path) -> None:
             (value,) = re.findall(rf'LIVE_ACTIVITY_{name}="(.*)"', app.text)
             assert f"LIVE_ACTIVITY_{name}='{value}'" in printed
         assert terminal.paste(register) == '{"success": true}'
-        assert terminal.paste(cancel) == "cancelled"
+        assert terminal.paste(put_off) == "put off"
         wait_for(log, "200 (token")
-        assert "event end" in log.read_text()
+        assert "event update" in log.read_text()
+        assert terminal.paste(cancel) == "cancelled"
+        wait_for(log, "event end")
+        (line,) = [line for line in log.read_text().splitlines() if "event end" in line]
+        assert "200 (token" in line

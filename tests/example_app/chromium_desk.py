@@ -45,8 +45,13 @@ class Desk:
         return self.page.get_by_role("article", name=title, exact=True)
 
     def say(self, title: str, moment: str) -> None:
-        """Cancel, Ready, Start, Expire or Schedule again."""
+        """Cancel, Ready, Start, Expire, +10 min, Cancel and die, or Schedule again."""
         self.stream(title).get_by_role("button", name=moment, exact=True).click()
+
+    def rename(self, title: str, to: str) -> None:
+        self.say(title, "Rename")
+        self.stream(title).get_by_label("New title").fill(to)
+        self.say(title, "Save")
 
     def schedule(self, title: str, minutes: int) -> None:
         self.page.get_by_label("Another stream").fill(title)
@@ -62,3 +67,8 @@ class Desk:
     @property
     def pushes(self) -> Locator:
         return self.page.get_by_role("region", name="Pushes").locator("details")
+
+    @property
+    def ends(self) -> Locator:
+        """The pushes that end a countdown; phones that begin one are told what it shows, too."""
+        return self.page.get_by_role("region", name="Pushes").locator('details[data-event="end"]')

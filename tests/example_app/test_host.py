@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from example_app import create_app
+from example_app.desk import CONTENT_STATE
+from flask_allmine_liveactivity.model import Push
+from flask_allmine_liveactivity.testing import deliver_now
 
 
 @pytest.fixture
@@ -53,8 +58,20 @@ def register(client: FlaskClient, headers: dict[str, str], stream_id: str, **giv
     )
 
 
+def pushes(app: Flask, event: str) -> list[Push]:
+    """What was sent of it: its payload, and its priority."""
+    sent: list[Push] = app.extensions["live_activity"].push.sent
+    return [push for push in sent if aps(push)["event"] == event]
+
+
+def aps(push: Push) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(push.payload)["aps"]
+    return told
+
+
 def told(app: Flask) -> list[str]:
-    return [push.token for push in app.extensions["live_activity"].push.sent]
+    """Who was told of an end."""
+    return [push.token for push in pushes(app, "end")]
 
 
 @pytest.mark.parametrize("moment", ["cancel", "ready", "start", "expire"])
@@ -81,6 +98,59 @@ def test_a_stream_that_is_scheduled_again_takes_new_phones(app: Flask, client: F
     client.post(f"/api/v1/streams/{stream_id}/reschedule", headers=ada)
     assert register(client, ada, stream_id).status_code == 200
     assert told(app) == []
+
+
+def test_an_end_is_said_aloud_and_shows_what_the_app_declares(
+    app: Flask, client: FlaskClient
+) -> None:
+    ada = login(client, "ada", "lovelace")
+    stream_id = schedule(client, ada)
+    register(client, ada, stream_id)
+    client.post(f"/api/v1/streams/{stream_id}/cancel", headers=ada)
+    (end,) = pushes(app, "end")
+    assert aps(end)["alert"] == {"title": "A talk", "body": "It was cancelled."}
+    assert CONTENT_STATE.decode(aps(end)["content-state"])["status"] == "cancelled"
+
+
+def test_a_new_title_is_told_without_a_sound(app: Flask, client: FlaskClient) -> None:
+    ada = login(client, "ada", "lovelace")
+    stream_id = schedule(client, ada)
+    answer = client.patch(
+        f"/api/v1/streams/{stream_id}", json={"title": "Another talk"}, headers=ada
+    )
+    assert answer.get_json()["title"] == "Another talk"
+    register(client, ada, stream_id)
+    deliver_now(app, timedelta(seconds=6))  # updates keep a distance
+    (update,) = pushes(app, "update")
+    assert CONTENT_STATE.decode(aps(update)["content-state"])["title"] == "Another talk"
+    assert "alert" not in aps(update)
+    assert update.priority == 5
+
+
+def test_another_time_is_told_aloud(app: Flask, client: FlaskClient) -> None:
+    ada = login(client, "ada", "lovelace")
+    stream_id = schedule(client, ada)
+    client.patch(f"/api/v1/streams/{stream_id}", json={"startsAt": 4e9}, headers=ada)
+    register(client, ada, stream_id)
+    deliver_now(app, timedelta(seconds=6))  # updates keep a distance
+    (update,) = pushes(app, "update")
+    assert CONTENT_STATE.decode(aps(update)["content-state"])["startsAt"] == 4e9
+    assert aps(update)["alert"] == {"title": "A talk", "body": "It begins at another time."}
+    assert update.priority == 10
+
+
+@pytest.mark.parametrize("given", [[], {"title": 5}, {"startsAt": "soon"}, {"startsAt": True}])
+def test_what_is_no_change_is_refused(client: FlaskClient, given: Any) -> None:
+    ada = login(client, "ada", "lovelace")
+    stream_id = schedule(client, ada)
+    answer = client.patch(f"/api/v1/streams/{stream_id}", json=given, headers=ada)
+    assert answer.status_code == 400
+
+
+def test_only_its_host_changes_a_stream(client: FlaskClient) -> None:
+    ada, grace = login(client, "ada", "lovelace"), login(client, "grace", "hopper")
+    url = f"/api/v1/streams/{schedule(client, ada)}"
+    assert client.patch(url, json={"title": "Mine"}, headers=grace).status_code == 403
 
 
 def test_only_its_host_ends_a_stream(client: FlaskClient) -> None:

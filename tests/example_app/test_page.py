@@ -12,6 +12,9 @@ from tabs import Tabs, quiet_tabs
 
 TITLE = "Ask me anything"
 FOLLOWERS = ("Grace", "Alan", "Mary")
+STORIES = ("Cancel", "Rename", "Move", "Flight mode", "New token", "Apple down", "Host dies")
+# As a card shows ten minutes more than twelve, a little later.
+TEN_MINUTES_MORE = re.compile(r"^2[01]:\d\d")
 
 
 def test_the_whole_story(desk: Desk) -> None:
@@ -26,14 +29,14 @@ def test_the_whole_story(desk: Desk) -> None:
     desk.say(TITLE, "Cancel")
     expect(desk.page.get_by_text("3 countdowns should have ended")).to_be_visible()
     expect(desk.card("Alan", TITLE)).to_contain_text("The stream is over")
-    expect(desk.pushes).to_have_count(0)
+    expect(desk.ends).to_have_count(0)
 
     desk.apple.click()
     desk.sees_end("Alan", TITLE, "Cancelled")
     desk.sees_end("Mary", TITLE, "Cancelled")
     expect(desk.card("Grace", TITLE)).to_contain_text("The stream is over")
     expect(desk.page.get_by_text("1 countdown should have ended")).to_be_visible()
-    expect(desk.pushes).to_have_count(3)
+    expect(desk.ends).to_have_count(3)
 
     desk.press("Grace", "Flight mode")
     desk.sees_end("Grace", TITLE, "Cancelled")
@@ -42,8 +45,8 @@ def test_the_whole_story(desk: Desk) -> None:
 
 def test_each_push_tells_its_payload_its_headers_and_its_answer(desk: Desk) -> None:
     desk.say(TITLE, "Cancel")
-    expect(desk.pushes).to_have_count(3)
-    push = desk.pushes.first
+    expect(desk.ends).to_have_count(3)
+    push = desk.ends.first
     push.locator("summary").click()
     expect(push).to_contain_text('"event": "end"')
     expect(push).to_contain_text('"status": "cancelled"')
@@ -53,10 +56,46 @@ def test_each_push_tells_its_payload_its_headers_and_its_answer(desk: Desk) -> N
     expect(desk.page.get_by_role("link", name=re.compile("end to .* 200 OK"))).to_be_visible()
 
 
+def test_a_stream_is_renamed_and_its_countdowns_follow(desk: Desk) -> None:
+    desk.rename(TITLE, "Ask me nothing")
+    for name in FOLLOWERS:
+        desk.sees_countdown(name, "Ask me nothing")
+        expect(desk.card(name, TITLE)).to_have_count(0)
+        # A new title must not light up a phone.
+        expect(desk.phone(name).get_by_text("It begins at another time.")).to_be_hidden()
+    expect(desk.page.locator("#tally")).to_have_text("3 countdowns run, as they should")
+    desk.say("Ask me nothing", "Cancel")
+    desk.sees_end("Mary", "Ask me nothing", "Cancelled")
+
+
+def test_a_stream_is_moved_and_its_countdowns_follow(desk: Desk) -> None:
+    desk.press("Grace", "Flight mode")
+    desk.say(TITLE, "+10 min")
+    for name in ("Alan", "Mary"):
+        expect(desk.card(name, TITLE).get_by_role("timer")).to_have_text(TEN_MINUTES_MORE)
+        expect(desk.phone(name).locator(".alert")).to_contain_text("It begins at another time.")
+    expect(desk.page.locator("#tally")).to_have_text("3 countdowns run, 1 shows what was")
+    expect(desk.page.locator("#coach-text")).to_contain_text("Apple keeps the update until it is")
+    desk.press("Grace", "Flight mode")
+    expect(desk.card("Grace", TITLE).get_by_role("timer")).to_have_text(TEN_MINUTES_MORE)
+
+
+def test_a_host_that_dies_before_it_could_say_has_told_every_phone_all_the_same(
+    desk: Desk,
+) -> None:
+    desk.say(TITLE, "Cancel and die")
+    coach = desk.page.locator("#coach-text")
+    expect(coach).to_contain_text("the host has not said so. It is asked what its streams are")
+    expect(coach).to_contain_text("The host was asked, and says “cancelled”", timeout=12_000)
+    expect(coach).to_contain_text("Nobody had said it, and every phone was told", timeout=12_000)
+    for name in FOLLOWERS:
+        desk.sees_end(name, TITLE, "Cancelled")
+
+
 def test_a_refusal_tells_why_and_the_host_tries_again(desk: Desk) -> None:
     desk.page.get_by_label("Answers each push").select_option(label="429 TooManyRequests")
     desk.say(TITLE, "Ready")
-    refused = desk.pushes.filter(has_text="429 TooManyRequests")
+    refused = desk.ends.filter(has_text="429 TooManyRequests")
     expect(refused.first).to_be_visible()
     desk.page.get_by_label("Answers each push").select_option(label="As usual")
     for name in FOLLOWERS:
@@ -87,7 +126,7 @@ def test_a_phone_without_the_app_and_one_that_is_swiped(desk: Desk) -> None:
     expect(desk.card("Alan", TITLE)).to_have_count(0)
     desk.say(TITLE, "Start")
     desk.sees_end("Mary", TITLE, "Live now")
-    expect(desk.pushes).to_have_count(3)
+    expect(desk.ends).to_have_count(3)
 
 
 def test_two_tabs_show_the_same(desk: Desk, tabs: Tabs) -> None:
@@ -97,7 +136,7 @@ def test_two_tabs_show_the_same(desk: Desk, tabs: Tabs) -> None:
     for name in FOLLOWERS:
         other.sees_end(name, TITLE, "Cancelled")
     other.page.reload()
-    expect(other.pushes).to_have_count(3)
+    expect(other.ends).to_have_count(3)
 
 
 def test_it_is_used_with_the_keyboard_alone(desk: Desk) -> None:
@@ -119,11 +158,11 @@ def test_it_is_used_with_the_keyboard_alone(desk: Desk) -> None:
 
 
 def test_the_coach_leads_through_it(desk: Desk) -> None:
-    """Pressing nothing but its button shows all four stories."""
+    """Pressing nothing but its button shows all seven stories."""
     action = desk.page.locator("#coach-action")
     steps = desk.page.locator("#steps li")
-    for story in ("Cancel", "Flight mode", "New token", "Apple down"):
-        for _ in range(12):
+    for story in STORIES:
+        for _ in range(50):
             seen = steps.filter(has_text=story).filter(has_text="(seen)")
             if seen.count():
                 break

@@ -98,7 +98,7 @@ def test_check_says_ok_to_all(app: Flask) -> None:
     assert result.exit_code == 0
     lines = result.output.splitlines()
     assert [line.split()[1] for line in lines] == [
-        "configuration:", "storage:", "push:", "guard:", "jwt:",
+        "configuration:", "storage:", "push:", "guard:", "streams:", "jwt:",
     ]  # fmt: skip
     assert all(line.startswith("ok") for line in lines)
 
@@ -106,7 +106,7 @@ def test_check_says_ok_to_all(app: Flask) -> None:
 def test_check_in_json(app: Flask) -> None:
     findings = run_json(app, "check")
     assert [finding["check"] for finding in findings] == [
-        "configuration", "storage", "push", "guard", "jwt",
+        "configuration", "storage", "push", "guard", "streams", "jwt",
     ]  # fmt: skip
     assert all(finding["ok"] is True for finding in findings)
 

@@ -230,13 +230,49 @@ def test_a_bundle_id_of_a_bad_form(value: str) -> None:
 @pytest.mark.parametrize("value", ["prod", "development", "Sandbox", ""])
 def test_an_environment_that_is_none(value: str) -> None:
     message = refusal(**{**APNS, "LIVE_ACTIVITY_APNS_ENVIRONMENT": value})
-    assert "'production', 'sandbox'" in message
+    assert "'production', 'sandbox', 'auto'" in message
 
 
 @pytest.mark.parametrize("value", ["http://a", "a", "https://", "https://a/b", "https://u:p@a"])
 def test_a_server_that_is_no_base_url(value: str) -> None:
     message = refusal(**{**APNS, "LIVE_ACTIVITY_APNS_SERVER": value})
     assert message.startswith("LIVE_ACTIVITY_APNS_SERVER must be a base URL")
+
+
+@pytest.mark.parametrize("value", ["http://a", "", "https://a/b", 5, None])
+def test_a_server_of_an_environment_that_is_no_base_url(value: Any) -> None:
+    message = refusal(**{**APNS, "LIVE_ACTIVITY_APNS_SERVER": {"sandbox": value}})
+    assert message.startswith("LIVE_ACTIVITY_APNS_SERVER['sandbox'] must be a base URL")
+
+
+@pytest.mark.parametrize("name", ["Production", "auto", "", 5])
+def test_a_server_of_an_environment_that_there_is_not(name: Any) -> None:
+    servers = {"production": "https://a", name: "https://b"}
+    message = refusal(**{**APNS, "LIVE_ACTIVITY_APNS_SERVER": servers})
+    assert f"has the environment {name!r}: there are 'production' and 'sandbox'" in message
+
+
+@pytest.mark.parametrize("environment", ["auto", "production", "sandbox"])
+def test_servers_by_environment(environment: str) -> None:
+    app = bare_app(LIVE_ACTIVITY_STORAGE_URI="memory://", TESTING=True)
+    servers = {"sandbox": "https://127.0.0.1:2197/"}
+    app.config.update(
+        {
+            **APNS,
+            "LIVE_ACTIVITY_APNS_ENVIRONMENT": environment,
+            "LIVE_ACTIVITY_APNS_SERVER": servers,
+        }
+    )
+    LiveActivity(app)
+    apns = installation(app).settings.apns
+    assert apns is not None
+    assert (apns.environment, apns.server) == (environment, None)
+    assert apns.servers == {"sandbox": "https://127.0.0.1:2197"}
+
+
+def test_an_apns2_client_knows_one_environment() -> None:
+    both = {"LIVE_ACTIVITY_PUSH": "apns2", "LIVE_ACTIVITY_APNS_ENVIRONMENT": "auto"}
+    assert "knows one environment" in refusal(**{**APNS, **both})
 
 
 def test_a_ca_that_is_no_file() -> None:

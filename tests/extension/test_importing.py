@@ -11,6 +11,7 @@ import flask_allmine_liveactivity
 
 PUBLIC = [
     "ConfigurationError",
+    "Countdown",
     "Decide",
     "DeliveryReport",
     "LiveActivity",
@@ -29,6 +30,8 @@ PUBLIC = [
     "StreamEvent",
     "StreamForbidden",
     "StreamNotFound",
+    "StreamReceipt",
+    "StreamReport",
     "StreamState",
     "Streams",
     "Verdict",

@@ -293,6 +293,14 @@ def test_what_is_no_access_token_is_refused(page: Page, token: str) -> None:
     assert page.phone(1, "log-in", accessToken=token).status_code in (400, 409)
 
 
+def test_a_host_that_has_not_said_how_is_not_asked(page: Page) -> None:
+    page.post("streams", streamId=STREAM, title="A talk")
+    assert page.post(f"streams/{STREAM}/changed").status_code == 409
+    page.phone(1, "log-in", username="ada")
+    page.phone(1, "follow", streamId=STREAM)
+    assert page.outlook["askedAt"] is None
+
+
 # --- only in development -----------------------------------------------------------------------
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from chromium import chromium
@@ -14,7 +15,13 @@ from flask_jwt_extended import JWTManager, create_access_token
 from playwright.sync_api import Browser, Locator, Page, expect
 from werkzeug.serving import make_server
 
-from flask_allmine_liveactivity import LiveActivity, StreamForbidden, StreamNotFound
+from flask_allmine_liveactivity import (
+    Countdown,
+    LiveActivity,
+    StreamForbidden,
+    StreamNotFound,
+    StreamState,
+)
 
 from .apps import JWT_SECRET, STREAM
 
@@ -28,10 +35,32 @@ class Host:
     app: Flask
     url: str
     answer: int = 200
+    title: str = TITLE
+    starts_at: float = 4_000_000_000.0
+    state: StreamState | None = None
+    """In which the stream is over, as the app knows it; ``None``: it is to come."""
 
 
 @pytest.fixture
 def host() -> Iterator[Host]:
+    yield from serving()
+
+
+@pytest.fixture
+def asked_host() -> Iterator[Host]:
+    """An app that says what its streams are."""
+    for host in serving(LIVE_ACTIVITY_CHECK_INTERVAL=2):
+
+        def streams(stream_ids: Sequence[str], host: Host = host) -> dict[str, Any]:
+            shown = {"title": host.title, "startsAt": host.starts_at}
+            countdown = Countdown(starts_at=host.starts_at, content_state=shown)
+            return dict.fromkeys(stream_ids, host.state or countdown)
+
+        host.app.extensions["live_activity"].callbacks.streams = streams
+        yield host
+
+
+def serving(**config: Any) -> Iterator[Host]:
     app = Flask("host")
     app.debug = True
     app.config.update(
@@ -39,6 +68,7 @@ def host() -> Iterator[Host]:
         LIVE_ACTIVITY_STORAGE_URI="memory://",
         LIVE_ACTIVITY_SIMULATOR_UI=True,
         LIVE_ACTIVITY_DISMISS_AFTER=60,
+        **config,
     )
     JWTManager(app)
     live_activity = LiveActivity(app)
@@ -77,6 +107,15 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, host: Host) -> Iterator[Page]:
+    yield from opened(browser, host)
+
+
+@pytest.fixture
+def asking_page(browser: Browser, asked_host: Host) -> Iterator[Page]:
+    yield from opened(browser, asked_host)
+
+
+def opened(browser: Browser, host: Host) -> Iterator[Page]:
     """Open, with a stream named, and ada logged in on the first phone."""
     with browser.new_context(viewport={"width": 1366, "height": 768}) as context:
         page = context.new_page()
@@ -166,3 +205,31 @@ def test_an_access_token_of_ones_own_logs_in_and_a_refused_one_logs_out(
     log_in(page, good, other)
     expect(phone(page, other)).to_contain_text("200, has its token")
     expect(stream(page)).to_contain_text("1 phone follows")
+
+
+def test_an_app_that_is_not_asked_has_no_story_of_it(page: Page) -> None:
+    expect(page.locator("#steps li")).to_have_count(4)
+    expect(stream(page).get_by_text("Ask the app")).to_have_count(0)
+
+
+def test_what_an_app_changes_and_what_it_never_says_is_followed(
+    asked_host: Host, asking_page: Page
+) -> None:
+    page = asking_page
+    obey(page, "Follow it on all phones")
+    card = phone(page).get_by_role("listitem")
+    expect(stream(page)).to_contain_text("1 phone follows")
+    stream(page).get_by_role("button", name="Ask the app what it is now").click()
+
+    asked_host.title = "Another talk"
+    expect(card).to_contain_text("Another talk", timeout=15_000)
+    expect(page.get_by_role("article", name="Another talk", exact=True)).to_be_visible()
+    expect(page.locator("#steps")).to_contain_text("Rename (seen)")
+
+    asked_host.starts_at += 600
+    expect(page.locator("#steps")).to_contain_text("Move (seen)", timeout=15_000)
+
+    asked_host.state = StreamState.CANCELLED
+    expect(page.locator("#steps")).to_contain_text("Host dies (seen)", timeout=15_000)
+    says(page, "Nobody had said it, and every phone was told all the same")
+    expect(card).to_contain_text("Ended")

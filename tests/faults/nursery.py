@@ -14,8 +14,8 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-_NURSERY = multiprocessing.get_context("forkserver")
-_NURSERY.set_forkserver_preload(
+NURSERY = multiprocessing.get_context("forkserver")
+NURSERY.set_forkserver_preload(
     [
         "flask.cli",
         "flask_jwt_extended",
@@ -35,7 +35,7 @@ _NURSERY.set_forkserver_preload(
 
 def a_young_worker(config: dict[str, Any], output: Path, name: str) -> ForkServerProcess:
     """``flask live-activity worker``, started; PostgreSQL knows it by its name."""
-    worker = _NURSERY.Process(target=_work, args=(config, str(output), name), name=name)
+    worker = NURSERY.Process(target=_work, args=(config, str(output), name), name=name)
     worker.start()
     return worker
 

@@ -11,12 +11,20 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from flask_allmine_liveactivity import StreamState
-from flask_allmine_liveactivity.app import installation, process_parts
+from flask_allmine_liveactivity.app import (
+    host_streams,
+    installation,
+    missing_ends,
+    process_parts,
+    registering,
+)
 from flask_allmine_liveactivity.simulator.phones import Activity, Phone
 from flask_allmine_liveactivity.storage.base import Storage
 from model.process import LEASE, Crash, Process
 from model.world import STREAMS, USERS, World
 
+# Who looks at the clock: all of it that a world has to turn.
+CLOCKS = (host_streams, installation, missing_ends, process_parts, registering)
 PICK = st.integers(0, 11)
 STREAM = st.sampled_from(STREAMS)
 STATE = st.sampled_from(list(StreamState))
@@ -52,16 +60,17 @@ class LiveActivityMachine(RuleBasedStateMachine):
 
     open_storage: ClassVar[Callable[[], contextlib.AbstractContextManager[Storage]]]
     """Gives an empty storage."""
+    make_world: ClassVar[Callable[[Storage, int], World]] = World
 
     @initialize(seed=st.integers(0, 2**16))
     def begin(self, seed: int) -> None:
         self._closing = contextlib.ExitStack()
         storage = self._closing.enter_context(type(self).open_storage())
-        self.world = World(storage, seed)
+        self.world = type(self).make_world(storage, seed)
         self._closing.callback(self.world.close)
         clock = mock.Mock(wraps=installation.time)
         clock.time = lambda: self.world.now
-        for module in (installation, process_parts):
+        for module in CLOCKS:
             self._closing.enter_context(mock.patch.object(module, "time", clock))
         self.users: dict[str, str] = {}
         for number in range(2):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from flask_allmine_liveactivity import StreamState
 from model.machine import LiveActivityMachine
@@ -54,23 +56,36 @@ ACTS: dict[str, Act] = {
 }
 
 
-def play(opener: Opener, act: str, happening: str, stride: int = 1) -> int:
+@dataclass(frozen=True, slots=True)
+class Play:
+    """A machine, and what is played on it."""
+
+    machine: type[LiveActivityMachine]
+    before: Mapping[str, Callable[[Any], object]]
+    acts: Mapping[str, Callable[[Any, list[tuple[int, str, int]]], object]]
+
+
+ENDS = Play(LiveActivityMachine, BEFORE, ACTS)
+
+
+def play(opener: Opener, act: str, happening: str, stride: int = 1, of: Play = ENDS) -> int:
     """Let something happen at the moments of an act, in all that may have been before.
 
     Args:
         opener: Gives an empty storage.
-        act: In whose midst, a key of ``ACTS``.
-        happening: What happens, one of ``HAPPENINGS``.
+        act: In whose midst, one of those of the play.
+        happening: What happens, one of those of its machine.
         stride: 1 takes each moment, 3 each third; from which on, differs with what was before.
+        of: What is played.
 
     Returns how many moments there were.
 
     Raises:
         Violation: A promise was broken.
     """
-    kind = type("Machine", (LiveActivityMachine,), {"open_storage": staticmethod(opener)})
+    kind = type("Machine", (of.machine,), {"open_storage": staticmethod(opener)})
     moments = 0
-    for number, prepare in enumerate(BEFORE.values()):
+    for number, prepare in enumerate(of.before.values()):
         for point in range(number % stride, 100, stride):
             machine: LiveActivityMachine = kind()
             machine.begin(0)
@@ -78,11 +93,11 @@ def play(opener: Opener, act: str, happening: str, stride: int = 1) -> int:
                 prepare(machine)
                 machine.world.process.points = 0
                 machine.timestamps_rise()
-                ACTS[act](machine, [(point, happening, 0)])
+                of.acts[act](machine, [(point, happening, 0)])
                 machine.timestamps_rise()
                 happened = machine.world.happened
                 # Where the stream is still to come, whoever follows it now keeps his countdown.
-                if STREAM not in machine.world.over:
+                if not machine.world.has_ended(STREAM):
                     machine.follow(1, STREAM, [])
             finally:
                 machine.teardown()

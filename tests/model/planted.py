@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 
 from flask_allmine_liveactivity import MemoryStorage
-from flask_allmine_liveactivity.app import installation
+from flask_allmine_liveactivity.app import registering
 from flask_allmine_liveactivity.delivery import fan_out, rests
 from flask_allmine_liveactivity.delivery.outcomes import settle
 from flask_allmine_liveactivity.model import (
@@ -84,14 +84,15 @@ def checked_before_it_is_stored() -> contextlib.AbstractContextManager[Any]:
     in_order = registration.register
 
     def reversed_order(storage: Storage, claimant: registration.Claimant, **named: Any) -> Any:
-        storage.streams.wake(claimant.stream_id, named["now"] + named["lifetime"], named["now"])
+        until, ask_at = named["now"] + named["lifetime"], named["ask_at"]
+        storage.streams.wake(claimant.stream_id, until, named["now"], ask_at=ask_at)
         with mock.patch.object(storage.streams, "wake", _wakes_nobody):
             return in_order(storage, claimant, **named)
 
-    return mock.patch.object(installation, "register", reversed_order)
+    return mock.patch.object(registering, "register", reversed_order)
 
 
-def _wakes_nobody(stream_id: str, expires_at: float, now: float) -> None:
+def _wakes_nobody(stream_id: str, expires_at: float, now: float, *, ask_at: float | None) -> None:
     """The look at the event that should have come last."""
 
 

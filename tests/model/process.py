@@ -6,7 +6,7 @@ call of storage, before each push is drawn and sent, and before each answer is t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
@@ -15,11 +15,13 @@ from flask_jwt_extended import JWTManager
 from flask_allmine_liveactivity import LiveActivity
 from flask_allmine_liveactivity.model import (
     Counts,
+    Decide,
     Push,
     PushResult,
     Session,
     SessionStatus,
     Settlement,
+    StreamEvent,
 )
 from flask_allmine_liveactivity.push.base import PushBackend
 from flask_allmine_liveactivity.storage.base import Storage
@@ -53,7 +55,16 @@ class Process:
         self.world = world
         self.points = 0
         self.interrupts: dict[int, Callable[[], None]] = {}
-        self._host = _idle.pop() if _idle else Host()
+        self.fault = "none"
+        """What is wrong with the host's next answers about its streams."""
+        self.is_checking = False
+        """Whether it asks by itself, and not because the host has said that something changed."""
+        self.round = 0.0
+        """When the round of questions that is under way has begun."""
+        self.broken: str | None = None
+        """What was seen broken where nobody hears of it."""
+        idle = _idle[world.is_asked]
+        self._host = idle.pop() if idle else Host(world.is_asked)
         self._host.process = self
         self.app = self._host.app
         self.live_activity = self._host.live_activity
@@ -78,18 +89,36 @@ class Process:
         """One run of delivery over all that is due."""
         self._host.installation.parts.delivery.run()
 
+    def ask(self, fault: str = "none") -> None:
+        """Ask the host about all streams that are due for a question."""
+        self.fault, self.is_checking, self.round = fault, True, self.world.now
+        try:
+            self._host.installation.streams.ask_due()
+        finally:
+            self.fault, self.is_checking = "none", False
+            if self.broken is not None:
+                raise Violation(self.broken)
+
+    def measure_by(self, monotonic: Callable[[], float]) -> None:
+        """Let delivery measure its leases by this clock, and not by the one on the wall here."""
+        self._host.installation.parts.delivery._monotonic = monotonic
+
     def close(self) -> None:
         """Nothing more comes of it; its app may serve another world."""
         self._host.installation.close()
-        _idle.append(self._host)
+        _idle[self.world.is_asked].append(self._host)
 
 
 class Host:
-    """An app, and the process that it is. To make one takes longer than all that happens in it."""
+    """An app, and the process that it is. To make one takes longer than all that happens in it.
+
+    Args:
+        is_asked: Whether it has said how it is asked what its streams are.
+    """
 
     process: Process
 
-    def __init__(self) -> None:
+    def __init__(self, is_asked: bool) -> None:
         self.app = Flask("allmine")
         self.app.config.update(
             TESTING=True,
@@ -105,13 +134,21 @@ class Host:
             self.app, storage=WatchedStorage(self), push=SimulatedPush(self)
         )
         self.live_activity.stream_guard(self._guard)
+        if is_asked:
+            self.live_activity.streams(self._streams)
         self.installation = self.app.extensions["live_activity"]
 
     def _guard(self, stream_id: str, user_id: str) -> str | None:
         return self.process.world.guard(stream_id, user_id)
 
+    def _streams(self, stream_ids: Sequence[str]) -> Mapping[Any, Any]:
+        self.process.point()
+        answers = self.process.world.answers(self.process, stream_ids)
+        self.process.point()
+        return answers
 
-_idle: list[Host] = []
+
+_idle: dict[bool, list[Host]] = {False: [], True: []}
 
 
 class WatchedStorage(Storage):
@@ -119,7 +156,7 @@ class WatchedStorage(Storage):
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self.streams = _watched(Streams, host, lambda: self._there.streams)
+        self.streams = _watched(Streams, host, lambda: self._there.streams, write=self._write)
         self.sessions = _watched(Sessions, host, lambda: self._there.sessions, settle=self._settle)
 
     @property
@@ -136,13 +173,28 @@ class WatchedStorage(Storage):
         self._host.process.point()
         return self._there.counts(now, stream_id)
 
+    def _write(self, stream_id: str, decide: Decide) -> StreamEvent | None:
+        read: list[StreamEvent | None] = []
+
+        def decided(current: StreamEvent | None) -> StreamEvent | None:
+            read.append(current)
+            return decide(current)
+
+        stands = self._there.streams.write(stream_id, decided)
+        if stands is not None:
+            self._host.process.world.written(read[-1], stands)
+        return stands
+
     def _settle(self, settlements: Sequence[Settlement]) -> int:
         sessions = self._there.sessions
-        over = {row.session_id for row in sessions.page(limit=1000) if _is_over(row)}
+        before = {row.session_id: row for row in sessions.page(limit=1000)}
         counted = sessions.settle(settlements)
         for row in sessions.page(limit=1000):
-            if row.session_id in over and not _is_over(row):
+            was = before[row.session_id]
+            if _is_over(was) and not _is_over(row):
                 raise Violation("A session that was over is active again, and no phone said so.")
+            if row.status is not SessionStatus.DEAD and row.delivered < was.delivered:
+                raise Violation("A late answer has written over a newer one.")
         return counted
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from flask_allmine_liveactivity import StreamState
 from model import storages
+from model.asked_machine import AskedMachine
 from model.machine import LiveActivityMachine
 from model.world import STREAMS
 
@@ -37,3 +38,13 @@ def test_a_stream_that_is_scheduled_again_while_a_phone_registers(
     machine.follow(0, STREAM, [(point, "reopen", 0)])
     machine.follow(1, STREAM, [])
     machine.world.process.deliver()
+
+
+def test_an_end_that_comes_as_a_round_of_updates_begins() -> None:
+    """The row did not say that an update was told, and the end waited for its refusal."""
+    kind = type("Machine", (AskedMachine,), {"open_storage": staticmethod(storages.memory)})
+    machine: AskedMachine = kind()
+    machine.begin(0)
+    machine.end(STREAMS[1], StreamState.CANCELLED, [])  # streams are claimed by the page
+    machine.change_and_deliver(STREAM, "rename", ["400"] * 3, [(2, "end", 0)])
+    machine.teardown()

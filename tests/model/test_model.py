@@ -30,9 +30,13 @@ SETTINGS = settings(
 SHRINK = os.environ.get("SHRINK") == "1"
 
 
-def drive(opener: storages.Opener, examples: int) -> None:
-    """Drive the machine over a storage."""
-    machine = type("Machine", (LiveActivityMachine,), {"open_storage": staticmethod(opener)})
+def drive(
+    opener: storages.Opener,
+    examples: int,
+    kind: type[LiveActivityMachine] = LiveActivityMachine,
+) -> None:
+    """Drive a machine over a storage."""
+    machine = type("Machine", (kind,), {"open_storage": staticmethod(opener)})
     phases = tuple(Phase) if SHRINK else (Phase.reuse, Phase.generate)
     run_state_machine_as_test(
         machine, settings=settings(SETTINGS, max_examples=examples, phases=phases)

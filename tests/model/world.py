@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flask_jwt_extended import create_access_token
@@ -17,6 +17,7 @@ from flask_allmine_liveactivity import StreamState, notify_stream_state
 from flask_allmine_liveactivity.model import (
     Push,
     PushResult,
+    StreamEvent,
     Verdict,
 )
 from flask_allmine_liveactivity.push.answers import read_refusal, verdict_of
@@ -40,6 +41,9 @@ class World:
         storage: Empty; shared by all processes.
         seed: Of tokens and of the order of answers.
     """
+
+    is_asked = False
+    """Whether the host has said how it is asked what its streams are."""
 
     def __init__(self, storage: Storage, seed: int = 0) -> None:
         self.now = BEGINNING
@@ -80,6 +84,14 @@ class World:
     def guard(self, stream_id: str, user_id: str) -> StreamState | None:
         """What it says to who registers."""
         return self.over.get(stream_id)
+
+    def answers(self, process: Process, stream_ids: Sequence[str]) -> Mapping[Any, Any]:
+        """What the host says where it is asked about its streams."""
+        raise NotImplementedError
+
+    def has_ended(self, stream_id: str) -> bool:
+        """Whether a stream's countdowns are to be ended."""
+        return stream_id in self.over
 
     def end(self, process: Process, stream_id: str, state: StreamState) -> None:
         """The host commits, then tells the extension."""
@@ -192,6 +204,8 @@ class World:
                 return self._refused(push, Answer.internal_server_error())
             case "403":
                 return self._refused(push, Answer.invalid_provider_token())
+            case "400":
+                return self._refused(push, Answer.bad_device_token())
             case "reset":
                 return PushResult(push, Verdict.UNREACHABLE, reason="reset")
             case "stale 410" if push.token not in self.stale_410:
@@ -254,11 +268,15 @@ class World:
                 raise Violation("A token is pushed to for another activity.")
             scheduled_again = self.opened_at.get(session.stream_id, -1)
             if (
-                session.stream_id not in self.over
+                tells_of_an_end(push)
+                and not self.has_ended(session.stream_id)
                 and session.stream_id not in self.unsaid
                 and self.begun.get(activity.id, 0) > scheduled_again
             ):
                 raise Violation("An activity is ended whose stream has not.")
+
+    def written(self, before: StreamEvent | None, stands: StreamEvent) -> None:
+        """A stream's row was written."""
 
     def check_timestamps(self) -> None:
         """iOS drops what is older than what it has seen: each new end is dated later."""
@@ -275,11 +293,27 @@ class World:
 
     def come_to_rest(self) -> None:
         """Apple answers, phones are on, nobody fails: soon no countdown may be left over."""
-        self.apple_is_up, self.faults = True, []
-        self.process.interrupts.clear()
+        self.wake_up()
         for repeat in list(self.unsaid.values()):
             repeat()
         self.unsaid.clear()
+        self.open_phones()
+        deadline = self.now + PATIENCE
+        while True:
+            self.process.deliver()
+            self.phones.tick()
+            if not (left := self.left_over()) or self.now >= deadline:
+                break
+            self.now += 20.0
+        self.complain_of(left)
+
+    def wake_up(self) -> None:
+        """Apple answers, and nobody fails any more."""
+        self.apple_is_up, self.faults = True, []
+        self.process.interrupts.clear()
+
+    def open_phones(self) -> None:
+        """All are on, and their apps tell what they have to."""
         for phone in self.phones.all:
             phone.flight_mode = False
             # Only an app with somebody logged in can tell of a token, or that it still shows what
@@ -288,13 +322,10 @@ class World:
                 if phone.username is None:
                     phone.log_in(self.backend(), USERS[0], "password")
                 phone.open_app()
-        deadline = self.now + PATIENCE
-        while True:
-            self.process.deliver()
-            self.phones.tick()
-            if not (left := self.left_over()) or self.now >= deadline:
-                break
-            self.now += 20.0
+
+    @staticmethod
+    def complain_of(left: list[Activity]) -> None:
+        """No countdown may be left over."""
         if left:
             shown = ", ".join(f"{activity.id} of {activity.stream_id}" for activity in left)
             raise Violation(f"Dead countdowns on lock screens: {shown}")
@@ -305,5 +336,10 @@ class World:
             activity
             for phone in self.phones.all
             for activity in phone.activities
-            if activity.state in ("active", "stale") and activity.stream_id in self.over
+            if activity.is_active and self.has_ended(activity.stream_id)
         ]
+
+
+def tells_of_an_end(push: Push) -> bool:
+    """Whether a push ends an activity."""
+    return bool(json.loads(push.payload)["aps"]["event"] == "end")

@@ -56,6 +56,12 @@ def test_who_was_not_answered_yet_proves_nothing() -> None:
     )
 
 
+def test_who_was_told_an_update_was_answered() -> None:
+    refused = {"waiting": {WRONG_ENVIRONMENT: FEW}}
+    assert environment_is_doubtful(Counts(updated=FEW - 1, **refused))
+    assert not environment_is_doubtful(Counts(updated=FEW, **refused))
+
+
 def test_refusals_for_another_reason_say_nothing_of_the_environment() -> None:
     assert not environment_is_doubtful(Counts(dead={"Unregistered": 50}))
 
@@ -63,10 +69,12 @@ def test_refusals_for_another_reason_say_nothing_of_the_environment() -> None:
 def standing(rejected: int, answered: int, reason: str = WRONG_ENVIRONMENT) -> Counts:
     """How sessions stand of which so many were refused, in all the ways that there are."""
     others = answered - rejected
+    each = others // 4
     return Counts(
-        ended=others - 2 * (others // 3),
-        waiting={reason: rejected - rejected // 2, "TooManyRequests": others // 3},
-        dead={reason: rejected // 2, "Unregistered": others // 3},
+        ended=others - 3 * each,
+        updated=each,
+        waiting={reason: rejected - rejected // 2, "TooManyRequests": each},
+        dead={reason: rejected // 2, "Unregistered": each},
     )
 
 
@@ -123,6 +131,7 @@ def series(counts: Counts) -> list[dict[str, str]]:
     """As each of two processes is scraped, which say the same."""
     values = {
         'live_activity_sessions{status="ended"': counts.ended,
+        'live_activity_sessions{status="updated"': counts.updated,
         'live_activity_sessions{status="active"': 1000,
         **{
             f'live_activity_{gauge}{{reason="{reason}"': count

@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from flask_allmine_liveactivity import Verdict
+from flask_allmine_liveactivity import Countdown, Verdict
 from flask_allmine_liveactivity.model import fingerprint
 from flask_allmine_liveactivity.observability.opentelemetry import trace
 
@@ -32,7 +32,31 @@ def test_what_happens_is_traced(host: Host) -> None:
     }
     assert registered.parent is not None
     assert registered.parent.span_id == found["request"].context.span_id
-    assert (found["live_activity.stream_ended"].attributes or {})["live_activity.revision"] == 1
+    assert dict(found["live_activity.stream_ended"].attributes or {}) == {
+        "live_activity.stream_id": STREAM,
+        "live_activity.state": "ready",
+        "live_activity.revision": 1,
+        "live_activity.source": "said",
+    }
     (event,) = found["live_activity.pushes_settled"].events
     assert event.name == "retrying"
     assert (event.attributes or {})["live_activity.count"] == 1
+
+
+def test_an_update_is_traced(host: Host) -> None:
+    spans = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    trace(host.app, provider)
+    host.live_activity.streams(
+        lambda ids: dict.fromkeys(ids, Countdown(starts_at=9e9, content_state={"title": "new"}))
+    )
+    with host.app.app_context():
+        host.live_activity.stream_changed(STREAM)
+    (updated,) = spans.get_finished_spans()
+    assert updated.name == "live_activity.stream_updated"
+    assert dict(updated.attributes or {}) == {
+        "live_activity.stream_id": STREAM,
+        "live_activity.revision": 1,
+        "live_activity.priority": 5,
+    }

@@ -9,12 +9,12 @@ import weakref
 from collections.abc import Callable
 
 import pytest
-from blueprint.host import STREAM, Clock, Host, running
+from blueprint.host import OTHER_STREAM, STREAM, Clock, Host, running
 from extension.apps import make_app
 from flask import Flask
 from prometheus_client import CollectorRegistry, generate_latest
 
-from flask_allmine_liveactivity import Counts, PushResult, StorageUnavailable, Verdict
+from flask_allmine_liveactivity import Countdown, Counts, PushResult, StorageUnavailable, Verdict
 from flask_allmine_liveactivity.observability import prometheus
 from flask_allmine_liveactivity.observability.prometheus import measure
 
@@ -65,6 +65,63 @@ def test_gauges_are_read_from_the_storage(
     host.deliver()
     assert value("live_activity_sessions", {"status": "ended"}) == 1
     assert value("live_activity_oldest_pending_seconds") == 0
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def changed(host: Host, title: str) -> None:
+    countdown = Countdown(starts_at=9e9, content_state={"title": title})
+    host.live_activity.streams(lambda ids: dict.fromkeys(ids, countdown))
+    with host.app.app_context():
+        host.live_activity.stream_changed(STREAM)
+
+
+def test_updates_are_counted(host: Host, registry: CollectorRegistry) -> None:
+    value = registry.get_sample_value
+    told = {"outcome": "updated", "reason": ""}
+    assert value("live_activity_stream_updates_total") == 0
+    assert value("live_activity_pushes_total", told) == 0
+    host.register()
+    changed(host, "new")
+    assert value("live_activity_stream_updates_total") == 1
+    assert value("live_activity_pushes_total", told) == 1
+    assert value("live_activity_sessions", {"status": "updated"}) == 1
+
+
+def test_who_waits_for_an_update_waits_for_no_end(
+    host: Host, registry: CollectorRegistry, clock: Clock
+) -> None:
+    value = registry.get_sample_value
+    assert value("live_activity_oldest_update_seconds") == 0
+    host.register()
+    host.verdict = Verdict.RETRY
+    changed(host, "new")
+    clock.advance(500)
+    assert 499 < (value("live_activity_oldest_update_seconds") or 0) < 510
+    assert value("live_activity_oldest_pending_seconds") == 0
+    assert value("live_activity_sessions", {"status": "updates_pending"}) == 1
+    assert value("live_activity_sessions", {"status": "pending"}) == 0
+
+
+def test_ends_that_were_found_are_counted_and_what_is_said_is_not(
+    host: Host, registry: CollectorRegistry, clock: Clock
+) -> None:
+    value = registry.get_sample_value
+    ready, cancelled = {"state": "ready"}, {"state": "cancelled"}
+    assert value("live_activity_ends_found_total", ready) == 0
+    host.live_activity.streams(lambda ids: dict.fromkeys(ids, "ready"))
+    host.register()
+    for _ in range(2):
+        clock.advance(61)
+        host.installation.streams.ask_due()
+    host.end("ready")
+    host.end("cancelled", OTHER_STREAM)
+    assert value("live_activity_ends_found_total", ready) == 1
+    assert value("live_activity_ends_found_total", cancelled) == 0
+    assert value("live_activity_stream_ends_total", cancelled) == 1
 
 
 def test_a_stream_without_an_answer_waits_for_nobody(

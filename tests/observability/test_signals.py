@@ -6,9 +6,9 @@ import logging
 from typing import Any
 
 import pytest
-from blueprint.host import BODY, STREAM, TOKEN, Host
+from blueprint.host import BODY, STREAM, TOKEN, Clock, Host
 
-from flask_allmine_liveactivity import PushResult, StreamState, Verdict
+from flask_allmine_liveactivity import Countdown, PushResult, StreamState, Verdict
 from flask_allmine_liveactivity.delivery.outcomes import give_back
 from flask_allmine_liveactivity.model import fingerprint
 from flask_allmine_liveactivity.model.settled import summary
@@ -17,9 +17,10 @@ from flask_allmine_liveactivity.signals import (
     pushes_settled,
     session_registered,
     stream_ended,
+    stream_updated,
 )
 
-SIGNALS = (session_registered, stream_ended, pushes_settled)
+SIGNALS = (session_registered, stream_ended, stream_updated, pushes_settled)
 
 
 class Heard:
@@ -58,7 +59,7 @@ def test_an_end_and_what_came_of_it(host: Host, heard: Heard) -> None:
     host.register()
     host.end("started")
     assert heard.of("stream-ended") == [
-        {"stream_id": STREAM, "state": StreamState.STARTED, "revision": 1}
+        {"stream_id": STREAM, "state": StreamState.STARTED, "revision": 1, "source": "said"}
     ]
     assert heard.of("pushes-settled") == [
         {"settled": [Settled(STREAM, "delivered", None, revision=1, count=1)]}
@@ -69,9 +70,39 @@ def test_an_end_that_the_guard_has_brought_to_light(host: Host, heard: Heard) ->
     host.guard = lambda *_: StreamState.CANCELLED
     host.register()
     assert heard.of("stream-ended") == [
-        {"stream_id": STREAM, "state": StreamState.CANCELLED, "revision": 1}
+        {"stream_id": STREAM, "state": StreamState.CANCELLED, "revision": 1, "source": "guard"}
     ]
     assert [what["answer"] for what in heard.of("session-registered")] == ["late"]
+
+
+def titled(title: str) -> Countdown:
+    return Countdown(starts_at=9e9, content_state={"title": title})
+
+
+def test_an_update_and_what_came_of_it(host: Host, heard: Heard) -> None:
+    host.live_activity.streams(lambda ids: dict.fromkeys(ids, titled("new")))
+    host.register()
+    with host.app.app_context():
+        host.live_activity.stream_changed(STREAM)
+    assert heard.of("stream-updated") == [{"stream_id": STREAM, "revision": 1, "priority": 5}]
+    assert heard.of("pushes-settled") == [
+        {"settled": [Settled(STREAM, "updated", None, revision=1, count=1)]}
+    ]
+    assert heard.of("stream-ended") == []
+
+
+def test_an_end_that_was_found_and_is_said_afterwards(
+    host: Host, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    host.live_activity.streams(lambda ids: dict.fromkeys(ids, "ready"))
+    host.register()
+    for _ in range(2):
+        clock.advance(61)
+        host.installation.streams.ask_due()
+    host.end("ready")
+    said = [(what["source"], what["revision"]) for what in heard.of("stream-ended")]
+    assert said == [("found", 1), ("said", 1)]
 
 
 def test_a_batch_is_told_once(host: Host, heard: Heard) -> None:
@@ -145,7 +176,7 @@ def test_records_say_the_same_as_attributes(host: Host, caplog: pytest.LogCaptur
     ]
     assert records == [
         {"stream_id": STREAM, "answer": "registered", "fingerprint": fingerprint(TOKEN)},
-        {"stream_id": STREAM, "state": StreamState.READY, "revision": 1},
+        {"stream_id": STREAM, "state": StreamState.READY, "revision": 1, "source": "said"},
         {
             "stream_id": STREAM,
             "outcome": "retrying",

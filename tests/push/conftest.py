@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from apples import Apples, two_apples
 
 from flask_allmine_liveactivity.push.apns.client import ApnsPush
 from flask_allmine_liveactivity.simulator import LocalApns
 
-from .engine import engine
+from .engine import P, S, engine
 
 
 @pytest.fixture(scope="module")
@@ -30,3 +31,19 @@ def apns(shared_apns: LocalApns) -> LocalApns:
 def push(apns: LocalApns) -> Iterator[ApnsPush]:
     with engine(apns) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apples]:
+    with two_apples(tmp_path_factory.mktemp("apples")) as apples:
+        yield apples
+
+
+@pytest.fixture
+def apples(both: Apples) -> Apples:
+    for apple in (both.production, both.sandbox):
+        apple.clear()
+        apple.answer_as_usual()
+    both.made_for("production", P)
+    both.made_for("sandbox", S)
+    return both

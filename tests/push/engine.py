@@ -110,3 +110,15 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+# Tokens of production and of the sandbox, where there are two local Apples.
+P, S = a_token(1), a_token(2)
+
+
+def a_push_to(token: str, environment: str | None = None) -> Push:
+    return a_push(token, environment=environment)
+
+
+def by_token(results: Iterator[PushResult]) -> dict[str, PushResult]:
+    return {result.push.token: result for result in results}

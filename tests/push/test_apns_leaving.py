@@ -43,13 +43,17 @@ def ids(pushes: list[Push]) -> list[str]:
 
 
 def end_in_the_midst(
-    apns: LocalApns, act: Callable[[], object] = lambda: None
+    apns: LocalApns,
+    act: Callable[[], object] = lambda: None,
+    shortly_before: Callable[[], object] = lambda: None,
 ) -> tuple[EndingRun, list[PushResult]]:
     """A run that ends while far more are in flight than Apple takes, and what came of it."""
     run, results = EndingRun(), list[PushResult]()
     with engine(apns) as push:
         for result in push.send(run.source):
             results.append(result)
+            if len(results) == 200 - AT_APPLE:
+                shortly_before()
             if len(results) == 200:
                 act()
                 run.ends = True
@@ -80,12 +84,12 @@ def test_what_is_on_its_way_is_awaited() -> None:
 def test_what_would_be_sent_once_more_is_handed_back_instead() -> None:
     """The connection goes, with all that is on it."""
 
-    def act() -> None:
-        apns.delay(SLOW)
+    def cut_soon() -> None:
         threading.Timer(SLOW / 4, apns.faults.cut).start()
 
     with LocalApns(max_concurrent_streams=AT_APPLE) as apns:
-        run, results = end_in_the_midst(apns, act)
+        # What is there when it ends has come to a slow Apple, and is still there then.
+        run, results = end_in_the_midst(apns, cut_soon, lambda: apns.delay(SLOW))
         received = [each.token for each in apns.received]
     cut = set(received) & {push.token for push in run.taken_back}
     assert cut, "nothing was at Apple when it went"

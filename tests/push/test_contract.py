@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from apns2.client import APNsClient
+from apples import Apples
 
 from flask_allmine_liveactivity.model import Push, PushResult, Verdict
 from flask_allmine_liveactivity.push.apns2 import Apns2Push
@@ -50,6 +51,23 @@ class TestApnsOnThreeConnections(OnLocalApns, PushContract, PushVerdicts):
     @pytest.fixture
     def push(self, apns: LocalApns) -> Iterator[PushBackend]:
         with engine(apns, connections=3) as made:
+            yield made
+
+
+class TestApnsInBothEnvironments(OnLocalApns, PushContract, PushVerdicts):
+    """One server for both, as behind a gateway: what it refuses, it refuses twice."""
+
+    @pytest.fixture
+    def answer(self, apns: LocalApns) -> Provoke:
+        def answer(token: str, verdict: Verdict) -> None:
+            times = 2 if verdict is Verdict.REJECTED else 1
+            apns.answer(token, *times * [ANSWERS[verdict]])
+
+        return answer
+
+    @pytest.fixture
+    def push(self, apns: LocalApns) -> Iterator[PushBackend]:
+        with Apples(apns, apns).engine() as made:
             yield made
 
 

@@ -128,9 +128,11 @@ def claim_from(
 ) -> list[Session]:
     taken: dict[str, Any] = {"claim_id": new_id(), "now": NOW, "leased_until": NOW + LEASE}
     if claim is SessionPages:
-        return SessionPages(MariaDB()).claim(connection, [stream], limit=100, **taken)
+        return SessionPages(MariaDB()).claim(
+            connection, [stream], limit=100, round_robin=False, **taken
+        )
     wanted = (stream.stream_id, stream.revision)
-    return Batches(MariaDB()).claim(connection, *wanted, portion=100, **taken)
+    return Batches(MariaDB()).claim(connection, *wanted, portion=100, round_robin=False, **taken)
 
 
 @pytest.mark.parametrize("claim", [Batches, SessionPages])

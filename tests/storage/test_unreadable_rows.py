@@ -150,7 +150,7 @@ def as_it_stands(uri: str) -> dict[str, Any]:
 def test_an_event_of_a_new_kind_is_told_by_nobody_here_and_left_as_it_is(
     world: World, write: Write, uri: str
 ) -> None:
-    write("events", "event", "update")
+    write("events", "event", "of-tomorrow")
     before = as_it_stands(uri)
     world.run()
     world.delivery.run(STREAM)
@@ -160,7 +160,7 @@ def test_an_event_of_a_new_kind_is_told_by_nobody_here_and_left_as_it_is(
 
 
 def test_it_takes_no_place_among_those_that_are_due(world: World, write: Write) -> None:
-    write("events", "event", "update")
+    write("events", "event", "of-tomorrow")
     assert [event.stream_id for event in world.storage.streams.due(world.now(), 1)] == [
         OTHER_STREAM
     ]
@@ -177,7 +177,7 @@ def test_one_that_becomes_so_while_it_is_told_is_left_too(
 
     def announce_something_new(push: Push) -> PushResult:
         if push.session.stream_id == STREAM and not written:
-            write("events", "event", "update")
+            write("events", "event", "of-tomorrow")
             write("events", "revision", 7)
             written.append(as_it_stands(uri))
         return delivered(push)
@@ -194,7 +194,7 @@ def test_one_that_becomes_so_while_it_is_told_is_left_too(
 def test_a_phone_that_comes_late_to_it_is_told_by_the_newer_version(
     world: World, write: Write, uri: str
 ) -> None:
-    write("events", "event", "update")
+    write("events", "event", "of-tomorrow")
     write("events", "touch", 2)  # the newer version has put it to rest
     write("events", "due_at", world.now() + 3600)
     before = as_it_stands(uri)
@@ -206,7 +206,7 @@ def test_a_phone_that_comes_late_to_it_is_told_by_the_newer_version(
 
 
 def test_an_end_replaces_it_and_is_told(world: World, write: Write) -> None:
-    write("events", "event", "update")
+    write("events", "event", "of-tomorrow")
     world.end()
     world.run()
     assert streams_told(world) == {STREAM, OTHER_STREAM}

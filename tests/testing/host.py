@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from flask import Flask
+from flask import Flask, request
 from flask_jwt_extended import JWTManager
 
-from flask_allmine_liveactivity import LiveActivity, StreamNotFound, StreamState
+from flask_allmine_liveactivity import Countdown, LiveActivity, StreamNotFound, StreamState
 from flask_allmine_liveactivity import notify_stream_state as notify
 
 STREAM = "65f000000000000000000001"
@@ -35,6 +37,31 @@ PRODUCTION = {
 }
 
 
+@dataclass
+class Stream:
+    """The host's own model, with a table in memory."""
+
+    rows: ClassVar[dict[str, Stream]] = {}
+    title: str = "A talk"
+    starts_at: float = 0.0
+    status: str = "scheduled"
+    expires_after: float | None = None
+
+    @classmethod
+    def get(cls, stream_id: str) -> Stream:
+        return cls.rows.setdefault(stream_id, cls(starts_at=time.time() + 3600))
+
+    @property
+    def answer(self) -> Countdown | str:
+        if self.status != "scheduled":
+            return self.status
+        return Countdown(
+            starts_at=self.starts_at,
+            content_state={"title": self.title, "startsAt": self.starts_at},
+            expires_after=self.expires_after,
+        )
+
+
 def create_app(**config: Any) -> Flask:
     app = Flask("host")
     app.config.update(JWT_SECRET_KEY="a secret of the tests, long enough for HS256")
@@ -42,6 +69,11 @@ def create_app(**config: Any) -> Flask:
     app.config.update(config)
     JWTManager(app)
     live_activity = LiveActivity(app)
+    Stream.rows.clear()
+
+    @live_activity.streams
+    def streams(stream_ids: list[str]) -> dict[str, Countdown | str]:
+        return {stream_id: Stream.get(stream_id).answer for stream_id in stream_ids}
 
     @live_activity.stream_guard
     def guard(stream_id: str, user_id: str) -> StreamState | None:
@@ -62,6 +94,16 @@ def create_app(**config: Any) -> Flask:
             dismiss_after=300,
         )
         return {"queued": report.queued, "delivered": report.delivered}
+
+    @app.post("/streams/<stream_id>/rename")
+    def rename(stream_id: str) -> dict[str, Any]:
+        Stream.get(stream_id).title = request.get_json()["title"]
+        return {"changed": live_activity.stream_changed(stream_id).changed}
+
+    @app.post("/streams/<stream_id>/move")
+    def move(stream_id: str) -> dict[str, Any]:
+        Stream.get(stream_id).starts_at = request.get_json()["startsAt"]
+        return {"changed": live_activity.stream_changed(stream_id).changed}
 
     @app.cli.command("cancel")
     def cancel_from_the_command_line() -> None:

@@ -98,9 +98,16 @@ class BorrowedSessions(Sessions):
         limit: int,
         now: float,
         leased_until: float,
+        round_robin: bool = False,
     ) -> list[Session]:
         claimed = self._other.claim(
-            stream_id, revision, claim_id=claim_id, limit=limit, now=now, leased_until=leased_until
+            stream_id,
+            revision,
+            claim_id=claim_id,
+            limit=limit,
+            now=now,
+            leased_until=leased_until,
+            round_robin=round_robin,
         )
         assert_type(claimed, list[Session])
         return claimed
@@ -108,8 +115,11 @@ class BorrowedSessions(Sessions):
     def settle(self, settlements: Sequence[Settlement]) -> int:
         return self._other.settle(settlements)
 
-    def next_due(self, stream_id: str, revision: int) -> float | None:
-        return self._other.next_due(stream_id, revision)
+    def next_due(self, stream_id: str, revision: int, *, round_robin: bool = False) -> float | None:
+        return self._other.next_due(stream_id, revision, round_robin=round_robin)
+
+    def forget_refusals(self, events: Sequence[StreamEvent], now: float) -> int:
+        return self._other.forget_refusals(events, now)
 
     def revive(self, stream_id: str | None, now: float) -> dict[str, int]:
         return self._other.revive(stream_id, now)
@@ -138,6 +148,15 @@ class BorrowedStreams(Streams):
 
     def due(self, now: float, limit: int) -> list[StreamEvent]:
         return self._other.due(now, limit)
+
+    def first_due(self) -> float | None:
+        return self._other.first_due()
+
+    def take_questions(self, now: float, limit: int, again_at: float) -> list[StreamEvent]:
+        return self._other.take_questions(now, limit, again_at)
+
+    def begin(self, events: Sequence[StreamEvent], at: float) -> None:
+        self._other.begin(events, at)
 
     def held(self, limit: int) -> list[StreamEvent]:
         return self._other.held(limit)

@@ -24,6 +24,7 @@ from flask_allmine_liveactivity.testing import (
     SentPush,
     StorageContract,
     ThreadConcurrency,
+    ask_now,
     capture_pushes,
     check_content_state,
     deliver_now,
@@ -62,9 +63,11 @@ def test_cancelling(app: Flask, live_activity_outbox: Outbox) -> None:
         outbox.answer(token, "gone", gone_since=1.0)
         outbox.answer_always(token, Verdict.RETRY)
     done: Delivered = deliver_now(app, timedelta(minutes=1))
+    asked: int = ask_now(app, timedelta(minutes=2))
     pushes: list[SentPush] = outbox[1:]
     event: str = outbox[0].event
     assert (event, done.pending, outbox[0].content_state, pushes) == ("end", 0, None, [])
+    assert asked == 0
     with pytest.raises(ContentStateMismatch):
         check_content_state(outbox[0].content_state, {"phase": str, "note": str | None})
     check_content_state({"at": {"hall": 1}}, {"at": ContentState({"hall": int}) | None})

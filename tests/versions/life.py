@@ -2,13 +2,15 @@
 
     python life.py URI NAME fill|live
 
-It says each phone that was registered, and each that was told, in a line of its own. Only what all
-versions have is used here. `fill` registers and ends, and delivers nothing.
+It says each phone that was registered, and each that was told its end, in a line of its own. Only
+what all versions have is used here, but for updates, which a newer one tells before the ends.
+`fill` registers and ends, and delivers nothing.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import sys
 import threading
 import time
@@ -19,7 +21,14 @@ import flask_allmine_liveactivity
 from flask_allmine_liveactivity.delivery.policy import Policy
 from flask_allmine_liveactivity.delivery.runner import Delivery
 from flask_allmine_liveactivity.errors import StorageUnavailable
-from flask_allmine_liveactivity.model import Push, PushResult, StreamState, Verdict
+from flask_allmine_liveactivity.model import (
+    Announcement,
+    Push,
+    PushResult,
+    StreamState,
+    Verdict,
+    next_event,
+)
 from flask_allmine_liveactivity.phones.registration import Claimant, register
 from flask_allmine_liveactivity.push.memory import MemoryPush
 from flask_allmine_liveactivity.storage.from_uri import open_storage
@@ -37,7 +46,8 @@ def say(*words: object) -> None:
 
 
 def tell(push: Push) -> PushResult:
-    say("told", push.token)
+    event = json.loads(push.payload)["aps"]["event"]
+    say("told" if event == "end" else "updated", push.token)
     return PushResult(push, Verdict.DELIVERED, status=200)
 
 
@@ -91,11 +101,34 @@ def end(stream: str) -> None:
     again(lambda: announce(announcement, now))
 
 
+def update(stream: str) -> None:
+    """Unless it is over, as the host's answers are applied."""
+    now = time.time()
+    announcement = Announcement(
+        stream_id=stream,
+        event="update",
+        state=None,
+        content_state={"is": f"renamed at {now}"},
+        alert=None,
+        dismissal_date=None,
+        said=f"renamed at {now}",
+        expires_at=now + 3600,
+    )
+
+    def decide(row: Any) -> Any:
+        return row if row and row.event == "end" else next_event(row, announcement, now)
+
+    again(lambda: storage.streams.write(stream, decide))
+
+
 for turn in itertools.count():
     # Both versions go through the same streams, and each ends every other one.
     stream = f"{turn if mode == 'live' else turn + 0x10000:024x}"
     for number in range(OF_EACH // 2):
         sign_up(stream, number)
+    if name == "newer":
+        update(stream)
+        again(delivery.run)
     if turn % 2 == (name == "newer"):
         end(stream)
     for number in range(OF_EACH // 2, OF_EACH):

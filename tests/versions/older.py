@@ -1,4 +1,5 @@
-"""The package as it was before its tables had versions: ``0.1.0a.tar.xz``, of ``git archive``."""
+"""The package as it was, of ``git archive``: ``0.1.0a.tar.xz`` before its tables had versions, and
+``0.1.0b.tar.xz`` before it asked the host what its streams are."""
 
 from __future__ import annotations
 
@@ -12,9 +13,9 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 
-def unpack(folder: Path) -> Path:
-    """Where it can be imported from."""
-    with tarfile.open(HERE / "0.1.0a.tar.xz") as archive:
+def unpack(version: str, folder: Path) -> Path:
+    """Where this version can be imported from."""
+    with tarfile.open(HERE / f"{version}.tar.xz") as archive:
         archive.extractall(folder, filter="data")
     return folder
 

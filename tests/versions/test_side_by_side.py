@@ -92,10 +92,12 @@ def living(uri: str, name: str, mode: str, package: Path) -> Iterator[Life]:
         life.kill()
 
 
-def test_both_register_end_and_deliver_while_the_tables_are_upgraded(uri: str, older: Path) -> None:
-    with living(uri, "before", "fill", older) as before:
-        before.wait()
-    with living(uri, "older", "live", older) as old:
+def test_both_register_end_and_deliver_while_the_tables_are_upgraded(
+    uri: str, before: Path
+) -> None:
+    with living(uri, "before", "fill", before) as filled:
+        filled.wait()
+    with living(uri, "older", "live", before) as old:
         old.wait_for("told", ENOUGH)
         prepare_by_several(uri)
         with living(uri, "newer", "live", ROOT) as new:
@@ -106,7 +108,9 @@ def test_both_register_end_and_deliver_while_the_tables_are_upgraded(uri: str, o
                 life.close()
             for life in (old, new):
                 life.wait()
-    lives = (before, old, new)
+    lives = (filled, old, new)
+    assert new.said["updated"]
+    assert not old.said["updated"]
     registered = {token for life in lives for token in life.said["registered"]}
     told = {token for life in lives for token in life.said["told"]}
     assert registered - told == set()

@@ -14,6 +14,7 @@ from storage.opening import open_storage
 
 from flask_allmine_liveactivity.model import SessionStatus
 from flask_allmine_liveactivity.storage.sql import metadata
+from flask_allmine_liveactivity.testing.storage_contract.records import NOW, OTHER_STREAM
 
 from .older import run
 
@@ -40,9 +41,31 @@ end = announcement_of_end(
     now=now,
     ttl=3600,
 )
-storage.announce(end, now)
+getattr(storage, "streams", storage).announce(end, now)
 storage.close()
 """
+# And a phone of whose stream nothing has been said.
+WITHOUT_A_WORD = BEFORE.partition("end = ")[0] + "storage.close()\n"
+
+
+REOPENED = """
+import sys
+from flask_allmine_liveactivity.storage.from_uri import open_storage
+
+uri, stream, now = sys.argv[1], sys.argv[2], float(sys.argv[3])
+storage = open_storage(uri, {}, "/")
+storage.streams.reopen(stream, now)
+storage.close()
+"""
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb", "mongodb"])
+def uri(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/before.db"
+        return
+    with getattr(services, request.param)() as found:
+        yield found
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
@@ -109,3 +132,23 @@ def test_it_is_as_if_it_had_been_made_anew_and_everybody_is_told(
     assert world.statuses() == {SessionStatus.ENDED}
     for storage in (world.storage, fresh):
         storage.close()
+
+
+def test_of_the_streams_of_the_version_before_the_host_is_asked_too(uri: str, before: Path) -> None:
+    """It has registered phones, and written no row of whose stream anybody could be asked."""
+    storage = open_storage(uri)
+    run(WITHOUT_A_WORD, uri, STREAM, str(NOW), package=before)
+    storage.prepare()
+    assert storage.streams.read(STREAM) is None
+    assert storage.streams.adopt(NOW) == 1
+    (asked,) = storage.streams.take_questions(NOW, 10, NOW + 60)
+    assert (asked.stream_id, asked.revision, asked.event) == (STREAM, 0, None)
+    assert storage.streams.adopt(NOW) == 0
+    # It has announced an end, and that stream was scheduled again since.
+    others = BEFORE.replace("user-", "other-")
+    run(others, uri, OTHER_STREAM, str(NOW), package=before)
+    run(REOPENED, uri, OTHER_STREAM, str(NOW), package=before)
+    assert storage.streams.adopt(NOW) == 1
+    (asked,) = storage.streams.take_questions(NOW, 10, NOW + 60)
+    assert (asked.stream_id, asked.event) == (OTHER_STREAM, None)
+    storage.close()

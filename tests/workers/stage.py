@@ -146,6 +146,7 @@ def register_phones(app: Flask, count: int, stream: str = STREAM) -> list[str]:
     """Register so many running activities; their tokens."""
     tokens = [f"{stream}{number:0136x}" for number in range(count)]
     for token in tokens:
+        now = time.time()
         answer = register(
             installed_on(app).storage,
             Claimant(
@@ -155,9 +156,10 @@ def register_phones(app: Flask, count: int, stream: str = STREAM) -> list[str]:
                 stream_id=stream,
                 token=token,
             ),
-            now=time.time(),
+            now=now,
             lifetime=12 * 3600.0,
             max_per_user=None,
+            ask_at=installed_on(app).next_question(now),
         )
         assert answer is Answer.REGISTERED
     return tokens

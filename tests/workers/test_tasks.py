@@ -13,7 +13,7 @@ from celery import Celery
 from flask import Flask
 from flask_jwt_extended import JWTManager
 
-from flask_allmine_liveactivity import ConfigurationError, LiveActivity
+from flask_allmine_liveactivity import ConfigurationError, Countdown, LiveActivity
 from flask_allmine_liveactivity.app.installation import installed_on
 from flask_allmine_liveactivity.cli import live_activity_commands
 from flask_allmine_liveactivity.delivery.runner import Delivery
@@ -242,3 +242,63 @@ def test_a_storage_that_fails_is_left_to_the_next_sweep(
     monkeypatch.setattr(Delivery, "run", fail)
     assert run_task(app, SWEEP) == "waits for the storage"
     assert "waits for the next sweep" in caplog.text
+
+
+# --- the host's truth ------------------------------------------------------------------------
+
+
+def test_a_sweep_asks_the_host_what_its_streams_are(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = stage.host(LIVE_ACTIVITY_CHECK_INTERVAL=0.1)
+    Sent(app, monkeypatch)
+    installed_on(app).callbacks.streams = lambda ids: dict.fromkeys(ids, "cancelled")
+    register_phones(app, 3)
+    for _ in range(2):
+        time.sleep(0.11)  # until they are due for a question
+        run_task(app, SWEEP)
+    run_task(app, SWEEP)
+    assert all_told(app)
+    assert len(stage.apns.accepted) == 3
+
+
+def test_a_sweep_that_cannot_ask_goes_on(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = stage.host()
+    Sent(app, monkeypatch)
+    installed_on(app).callbacks.streams = lambda ids: {}
+
+    def away(*_: object) -> None:
+        raise StorageUnavailable("the database is away")
+
+    monkeypatch.setattr(installed_on(app).storage.streams, "take_questions", away)
+    run_task(app, SWEEP)
+    assert "the database is away" in caplog.text
+
+
+def test_an_update_that_keeps_its_distance_is_queued_for_later(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = stage.host(LIVE_ACTIVITY_SWEEP_INTERVAL=15)
+    sent = Sent(app, monkeypatch)
+    title = ["first"]
+    installed_on(app).callbacks.streams = lambda ids: {
+        stream_id: Countdown(starts_at=2e9, content_state={"title": title[0]}) for stream_id in ids
+    }
+    register_phones(app, 3)
+    run_task(app, DELIVER, STREAM, 0)
+    with app.app_context():
+        LiveActivity().stream_changed(STREAM)
+        run_task(app, DELIVER, STREAM)
+        title[0] = "second"
+        LiveActivity().stream_changed(STREAM)
+    installed_on(app).close()  # all messages are sent by now
+    sent.arguments.clear()
+    sent.options.clear()
+    run_task(app, DELIVER, STREAM)
+    assert sent.arguments == [(STREAM, 0)]
+    assert 0 < sent.options[0]["countdown"] <= 5
+    # The one that comes back sends no other.
+    run_task(app, DELIVER, STREAM, 0)
+    assert len(sent.arguments) == 1

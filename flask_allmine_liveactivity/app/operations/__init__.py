@@ -16,6 +16,7 @@ from flask_allmine_liveactivity.app.operations.listing import (
 )
 from flask_allmine_liveactivity.app.operations.owners import Forgotten, Released, forget, release
 from flask_allmine_liveactivity.app.operations.phones import Phone, PhonesOfStream, why
+from flask_allmine_liveactivity.app.operations.reporting import report
 from flask_allmine_liveactivity.app.operations.resending import Resent, resend
 from flask_allmine_liveactivity.app.operations.standing import Standing, status
 from flask_allmine_liveactivity.app.operations.upkeep import (
@@ -49,6 +50,7 @@ __all__ = [
     "purge",
     "release",
     "reopen",
+    "report",
     "resend",
     "status",
     "why",

@@ -11,7 +11,7 @@ from flask_allmine_liveactivity.app.installation import Installation
 
 Progress = Callable[[int, int], object]
 """Called with how many pushes there were so far, first with 0 and then after each, and with how
-many sessions were pending before the first. More may be told: phones register meanwhile."""
+many sessions were to be told before the first. More may be told: phones register meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,8 @@ class DeliveryRun:
 def deliver(
     installation: Installation, stream: object = None, *, progress: Progress | None = None
 ) -> DeliveryRun:
-    """Deliver what is due, of all streams or of one, and come back.
+    """Deliver what is due, of all streams or of one, and come back. Before that the host is asked
+    what is due for a question.
 
     Args:
         installation: Of the app.
@@ -54,13 +55,14 @@ def deliver(
     """
     stream_id = None if stream is None else installation.stream_id(stream)
     storage, delivery = installation.storage, installation.parts.delivery
+    installation.streams.ask_due()
     if progress is None:
         run = delivery.run(stream_id)
     else:
-        pending = storage.counts(time.time(), stream_id).pending
+        untold = storage.counts(time.time(), stream_id).untold
         pushes = itertools.count(1)
-        progress(0, pending)
-        run = delivery.run(stream_id, on_result=lambda: progress(next(pushes), pending))
+        progress(0, untold)
+        run = delivery.run(stream_id, on_result=lambda: progress(next(pushes), untold))
     tally = run.tally
     return DeliveryRun(
         delivered=tally.delivered,
@@ -68,6 +70,6 @@ def deliver(
         retrying=tally.retrying,
         rejected=tally.rejected,
         reasons=dict(tally.reasons),
-        pending=storage.counts(time.time(), stream_id).pending,
+        pending=storage.counts(time.time(), stream_id).untold,
         obstacle=run.obstacle,
     )

@@ -53,4 +53,4 @@ def reopen(installation: Installation, stream: object) -> Reopened:
     stream_id = installation.stream_id(stream)
     event = installation.storage.streams.read(stream_id)
     installation.reopen(stream_id)
-    return Reopened(had_ended=event is not None and event.event is not None)
+    return Reopened(had_ended=event is not None and event.is_end)

@@ -33,6 +33,9 @@ class ListedSession:
     """How often for its token."""
     reason: str | None
     """Of the last refusal."""
+    environment: str | None
+    """Apple's environment that its token is believed to be of; ``None``: nobody has said or seen
+    it."""
     registered_at: float
     token_seen_at: float
     """When it was registered last."""
@@ -58,6 +61,7 @@ class ListedSession:
             attempts=session.attempts,
             rejections=session.rejections,
             reason=session.reason,
+            environment=session.environment,
             registered_at=session.registered_at,
             token_seen_at=session.token_seen_at,
             expires_at=session.expires_at,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flask_allmine_liveactivity.app.installation import Installation
 from flask_allmine_liveactivity.app.operations.listing import ListedSession, pages_of_sessions
+from flask_allmine_liveactivity.app.operations.standing import next_question
 from flask_allmine_liveactivity.model import SessionStatus, StreamEvent
 
 ACCEPTED = "accepted"
@@ -22,7 +23,10 @@ class Phone:
     under_way: bool
     """Whether somebody has claimed it, to push to it."""
     follows: bool
-    """Whether its activity runs, with nothing to be told before the stream's end."""
+    """Whether its activity runs, and nothing is to be told now: there is no end, and it shows the
+    latest that was said."""
+    updated: bool
+    """Whether that is an update, which it has been told."""
     next_try: float | None
     """When it is pushed to next, in seconds since the epoch, perhaps in the past: then it is due.
     ``None``: nothing is to be told, or it is told or given up."""
@@ -30,7 +34,9 @@ class Phone:
     @property
     def answer(self) -> str | None:
         """What the last push was answered; ``None``: it was not refused, or not asked yet."""
-        return ACCEPTED if self.session.status is SessionStatus.ENDED else self.session.reason
+        session = self.session
+        is_told = self.updated and session.reason is None
+        return ACCEPTED if is_told or session.status is SessionStatus.ENDED else session.reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +49,9 @@ class PhonesOfStream:
     event: StreamEvent | None
     """What they must be told."""
     phones: tuple[Phone, ...]
+    next_question: float | None
+    """When the host is asked what the stream is, in seconds since the epoch; ``None``: it is not.
+    """
     next_page_after: str | None
     """Behind which session to go on; ``None``: there are no more."""
 
@@ -52,6 +61,12 @@ class PhonesOfStream:
         nothing to tell."""
         event = self.event
         return None if event is None or event.event is None else event.due_at
+
+    @property
+    def is_kept_up_to_date(self) -> bool:
+        """Whether there may be an update before the stream's end."""
+        event = self.event
+        return event is not None and (event.is_update or event.countdown is not None)
 
 
 def why(
@@ -69,7 +84,7 @@ def why(
         installation: Of the app.
         stream: In any form of its id.
         user_id: Only of this user.
-        status: Only these; ``ACTIVE``: those who are still to be told.
+        status: Only these; ``ACTIVE``: those that run.
         limit: How many at the most.
         after: Only those behind this session.
     """
@@ -84,7 +99,12 @@ def why(
         phones += [_phone(session, event, now) for session in page.sessions]
         behind = page.next_page_after
     return PhonesOfStream(
-        at=now, stream_id=stream_id, event=event, phones=tuple(phones), next_page_after=behind
+        at=now,
+        stream_id=stream_id,
+        event=event,
+        phones=tuple(phones),
+        next_question=next_question(installation, event),
+        next_page_after=behind,
     )
 
 
@@ -92,13 +112,19 @@ def _phone(session: ListedSession, event: StreamEvent | None, now: float) -> Pho
     running = session.status is SessionStatus.ACTIVE and session.expires_at > now
     if not running or event is None or event.event is None or session.delivered >= event.revision:
         return Phone(
-            session=session, pending=False, under_way=False, follows=running, next_try=None
+            session=session,
+            pending=False,
+            under_way=False,
+            follows=running,
+            updated=running and event is not None and event.is_update,
+            next_try=None,
         )
     return Phone(
         session=session,
         pending=True,
         under_way=session.leased_until > now,
         follows=False,
+        updated=False,
         # Its turn comes with its stream's, and that of one that was claimed by a dead worker when
         # the lease ends.
         next_try=max(session.due_at, session.leased_until, event.due_at),

@@ -35,7 +35,7 @@ def prepare(installation: Installation) -> None:
 
 
 def check(installation: Installation, *, with_probe: bool = False) -> Checked:
-    """See whether everything is set: keys, storage, guard and JWT; make nothing.
+    """See whether everything is set: keys, storage, callbacks and JWT; make nothing.
 
     Within an app context.
 
@@ -45,7 +45,7 @@ def check(installation: Installation, *, with_probe: bool = False) -> Checked:
     """
     findings = check_installation(installation)
     if with_probe:
-        findings.append(probe(installation))
+        findings += probe(installation)
     return Checked(findings=tuple(findings))
 
 

@@ -6,6 +6,8 @@ struct LiveActivitySession: Encodable {
     let deviceId: String
     let liveActivityToken: String
     let activityId: String
+    /// "production" or "sandbox", where the app knows of which the token is; else left out.
+    var environment: String? = nil
 }
 
 struct Failure: Decodable, Error {

@@ -6,10 +6,11 @@ here is to keep the right number of requests in flight and to read the answers.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 
 import pycurl
@@ -20,8 +21,8 @@ from flask_allmine_liveactivity.push.apns.curl_errors import CUT, HTTP2_STREAM, 
 from flask_allmine_liveactivity.push.apns.endpoint import Endpoint
 from flask_allmine_liveactivity.push.apns.multi import Multi
 from flask_allmine_liveactivity.push.apns.provider_token import ProviderToken
-from flask_allmine_liveactivity.push.apns.proxy import failure_at_proxy, use_proxy
-from flask_allmine_liveactivity.push.apns.seat import Seat
+from flask_allmine_liveactivity.push.apns.proxy import failure_at_proxy
+from flask_allmine_liveactivity.push.apns.seat import Seat, new_handle
 from flask_allmine_liveactivity.push.source import later_of, let_go
 
 # Apple allows 500 to 1,500 streams once a connection is authenticated.
@@ -52,8 +53,6 @@ PASSED_OVER = 8
 # So many streams that are reset one after the other, and none answered, tell of Apple and not of
 # the pushes on them.
 FEW_RESETS = 3
-# Seconds after which an idle connection is not trusted again; Apple asks to keep them for hours.
-IDLE_LIMIT = 3600
 # Who answers so stands between Apple and us.
 NOT_HTTP2 = "answered in HTTP/1, and Apple speaks HTTP/2 only"
 
@@ -84,6 +83,21 @@ class Connection:
 
     def send(self, pushes: Iterable[Push]) -> Iterator[PushResult]:
         """Send `pushes` and yield their results as they come; see ``PushBackend.send``."""
+        with contextlib.closing(self.steps(pushes)) as steps:
+            for result in steps:
+                if result is None:
+                    self._multi.work(ASK_AGAIN)
+                else:
+                    yield result
+
+    @property
+    def multi(self) -> Multi:
+        """What is to be waited for; another one after each new connection."""
+        return self._multi
+
+    def steps(self, pushes: Iterable[Push]) -> Generator[PushResult | None, None, None]:
+        """As ``send``, but whoever calls it does the waiting: ``None`` where nothing is to be done
+        until something happens on the sockets, or ``ASK_AGAIN`` seconds have passed."""
         source = iter(pushes)
         finished: deque[tuple[Seat, int | None]] = deque()
         self._fresh_connection_wanted = self._fresh_connection_wanted or self._in_doubt
@@ -111,13 +125,17 @@ class Connection:
                     self._start(push, 1)
                 if not self._flights:
                     return
-                self._multi.work(0.0 if finished or hurried else ASK_AGAIN)
+                if finished or hurried:
+                    self._multi.work(0.0)
+                else:
+                    yield None
                 finished.extend(self._finished())
                 for _ in range(min(len(finished), AT_A_TIME)):
                     seat, error = finished.popleft()
                     result = self._result(seat, error)
                     self._land(seat)
                     if result is not None:
+                        result.environment = self._endpoint.environment
                         yield result
                         yield from self._as_unreachable_as(result)
                 if self._silent and not finished:
@@ -147,7 +165,7 @@ class Connection:
             ]
 
     def _start(self, push: Push, tries: int) -> None:
-        seat = self._free.pop() if self._free else Seat(self._handle(), push)
+        seat = self._free.pop() if self._free else self._new_seat(push)
         seat.push, seat.tries, seat.provider_token = push, tries, self._bearer
         seat.started_at = time.monotonic()
         handle = seat.handle
@@ -166,6 +184,9 @@ class Connection:
             seat.payload = push.payload
         self._multi.add_handle(handle)
         self._flights[handle] = seat
+
+    def _new_seat(self, push: Push) -> Seat:
+        return Seat(new_handle(self._endpoint, CONNECT_TIMEOUT, ANSWER_TIMEOUT), push)
 
     def _passed_over(self) -> int:
         """How many of those in flight take no place from others; they stand first.
@@ -319,23 +340,3 @@ class Connection:
         self._fresh_connection_wanted = self._in_doubt = self._silent = False
         self._answered_at, self._resets = 0.0, 0
         self._room = 1
-
-    def _handle(self) -> pycurl.Curl:
-        handle = pycurl.Curl()
-        handle.setopt(pycurl.POST, 1)
-        handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
-        handle.setopt(pycurl.PIPEWAIT, 1)
-        handle.setopt(pycurl.NOSIGNAL, 1)
-        # The least that libcurl takes: its own size is meant for uploads of files.
-        handle.setopt(pycurl.UPLOAD_BUFFERSIZE, 16 * 1024)
-        handle.setopt(pycurl.CONNECTTIMEOUT, CONNECT_TIMEOUT)
-        handle.setopt(pycurl.TIMEOUT, ANSWER_TIMEOUT)
-        handle.setopt(pycurl.TCP_KEEPALIVE, 1)
-        handle.setopt(pycurl.MAXAGE_CONN, IDLE_LIMIT)
-        # Apple: look the name up afresh for each connection.
-        handle.setopt(pycurl.DNS_CACHE_TIMEOUT, 0)
-        if self._endpoint.ca is not None:
-            handle.setopt(pycurl.CAINFO, self._endpoint.ca)
-        if self._endpoint.proxy is not None:
-            use_proxy(handle, self._endpoint.proxy, self._endpoint.ca)
-        return handle

@@ -17,3 +17,5 @@ class Endpoint:
     proxy: str | None = field(default=None, repr=False)
     """The URL of a proxy on the way, with its password if it has one; ``""``: none; ``None``: as
     the environment says (``https_proxy``, ``no_proxy``)."""
+    environment: str | None = None
+    """Apple's, for the results."""

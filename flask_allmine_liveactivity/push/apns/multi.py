@@ -6,7 +6,9 @@ pycurl's own ``CurlMulti.select`` does not wait for a socket whose number is 1,0
 
 from __future__ import annotations
 
+import math
 import selectors
+from collections.abc import Iterable, Mapping
 
 import pycurl
 
@@ -52,6 +54,17 @@ class Multi:
             # With a socket libcurl looks at its timers, too.
             self._curl.socket_action(pycurl.SOCKET_TIMEOUT, 0)
 
+    @property
+    def sockets(self) -> Mapping[int, int]:
+        """What is waited for on which sockets."""
+        return {key.fd: key.events for key in self._selector.get_map().values()}
+
+    @property
+    def due(self) -> float:
+        """In how many seconds libcurl wants to work whatever happens on its sockets."""
+        due: int = self._curl.timeout()
+        return math.inf if due < 0 else due / 1000
+
     def close(self) -> None:
         """Close the connection."""
         self._curl.close()
@@ -62,3 +75,13 @@ class Multi:
             self._selector.unregister(socket)
         if what in _WATCHED:
             self._selector.register(socket, _WATCHED[what])
+
+
+def wait_for_any(multis: Iterable[Multi], patience: float) -> None:
+    """Wait until one of several has something to do, at the latest after `patience` seconds."""
+    with _Selector() as selector:
+        for multi in multis:
+            patience = min(patience, multi.due)
+            for socket, events in multi.sockets.items():
+                selector.register(socket, events)
+        selector.select(patience)

@@ -73,5 +73,9 @@ def next_look(state: dict[str, Any]) -> float:
     # A little later than the moment itself, so that it has passed.
     soonest = min([HEARTBEAT, *(wait + 0.05 for wait in waits)])
     outlooks: dict[str, dict[str, Any]] = state["outlooks"] or {}
+    # Asked a little later than it is due: what the host answers is seen with its next question.
+    questions = (each["askedAt"] for each in outlooks.values())
+    waits = [max(0.0, at - now) + LOOK_AGAIN for at in questions if at is not None]
+    soonest = min([soonest, *waits])
     at_work = any(each["fate"] in ("waits", "held") for each in outlooks.values())
     return min(soonest, LOOK_AGAIN) if at_work else soonest

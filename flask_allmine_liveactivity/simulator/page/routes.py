@@ -74,9 +74,7 @@ def _guard(blueprint: Blueprint, simulator: Simulator) -> None:
 def _add_page(blueprint: Blueprint, simulator: Simulator) -> None:
     @blueprint.get("/")
     def page() -> str:
-        return render_template(
-            "live_activity_simulator/page.html", config=_config(simulator.console)
-        )
+        return render_template("live_activity_simulator/page.html", config=_config(simulator))
 
     @blueprint.get("/state")
     def state() -> Response:
@@ -93,16 +91,23 @@ def _add_page(blueprint: Blueprint, simulator: Simulator) -> None:
         )
 
 
-def _config(console: object) -> Mapping[str, Any]:
+def _config(simulator: Simulator) -> Mapping[str, Any]:
     """What the page needs to know before anything else."""
     answers = [
         {"name": name, "label": choice.label, "then": choice.then}
         for name, choice in CHOICES.items()
     ]
-    return {"base": url_for(f"{NAME}.page"), "answers": answers, "console": _console(console)}
+    return {
+        "base": url_for(f"{NAME}.page"),
+        "answers": answers,
+        "console": _console(simulator.console),
+        "resends": simulator.resend is not None,
+    }
 
 
 def _console(console: object) -> Mapping[str, Any] | None:
+    """Where the streams are, as whom they are changed, whether phones hear that they have changed,
+    and whether an end is found that nobody has said."""
     match console:
         case HttpConsole():
             # A made-up user of an example: the terminal shows the same words.
@@ -111,9 +116,11 @@ def _console(console: object) -> Mapping[str, Any] | None:
                 "username": console.username,
                 "password": console.password,
             }
-            return {"streams": console.streams, "login": login}
+            dies = console.dies is not None
+            return {"streams": console.streams, "login": login, "changes": True, "unsaid": dies}
         case DirectConsole():
-            return {"streams": url_for(f"{NAME}.list_streams"), "login": None}
+            streams, asked = url_for(f"{NAME}.list_streams"), console.is_asked()
+            return {"streams": streams, "login": None, "changes": asked, "unsaid": asked}
     return None
 
 
@@ -127,6 +134,23 @@ def _add_actions(blueprint: Blueprint, simulator: Simulator) -> None:
         if action not in PHONE_ACTIONS:
             abort(404, f"A phone can {', '.join(PHONE_ACTIONS)}.")
         PHONE_ACTIONS[action](simulator, phone)
+        return jsonify(at_now(simulator.view()))
+
+    @blueprint.post("/die/<stream_id>")
+    def die(stream_id: str) -> Response:
+        console = simulator.console
+        if not isinstance(console, HttpConsole) or console.dies is None:
+            abort(404, "The host's own tables are not known here.")
+        console.dies(stream_id)
+        simulator.feed.changed()
+        return jsonify(at_now(simulator.view()))
+
+    @blueprint.post("/resend/<stream_id>")
+    def resend(stream_id: str) -> Response:
+        if simulator.resend is None:
+            abort(404, "The host does not let it be sent again from here.")
+        simulator.resend(stream_id)
+        simulator.feed.changed()
         return jsonify(at_now(simulator.view()))
 
     @blueprint.post("/apple")

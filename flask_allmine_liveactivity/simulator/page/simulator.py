@@ -13,7 +13,7 @@ from flask_allmine_liveactivity.simulator.apns import LocalApns
 from flask_allmine_liveactivity.simulator.page.answers import AS_USUAL, CHOICES
 from flask_allmine_liveactivity.simulator.page.console import Console
 from flask_allmine_liveactivity.simulator.page.feed import Feed
-from flask_allmine_liveactivity.simulator.page.outlook import Outlook, Outlooks
+from flask_allmine_liveactivity.simulator.page.outlook import Outlook, Outlooks, Resend
 from flask_allmine_liveactivity.simulator.page.routes import make_blueprint
 from flask_allmine_liveactivity.simulator.page.user import User
 from flask_allmine_liveactivity.simulator.page.view import (
@@ -71,6 +71,8 @@ class Simulator:
         self._also = on_push
         self._owners = Owners(self.phones)
         self._outlooks: Outlooks | None = None
+        self.resend: Resend | None = None
+        """As it was given to ``mount``."""
         self._users: dict[str, User] = {}
         self._backends: dict[str, Backend] = {}
         self._lock = threading.Lock()
@@ -97,13 +99,16 @@ class Simulator:
         """For ``app.config.update(...)``: push to the local APNs, which must have been started."""
         return self.apns.settings
 
-    def mount(self, app: Flask, outlooks: Outlooks | None = None) -> Blueprint:
+    def mount(
+        self, app: Flask, outlooks: Outlooks | None = None, resend: Resend | None = None
+    ) -> Blueprint:
         """Serve the page on an app, at ``/live-activity-simulator/``.
 
         Args:
             app: The host.
             outlooks: Tells what the host means to do for a stream's Live Activities; ``None``: it
                 does not say, and the page then does not either.
+            resend: Lets the host try again at once; ``None``: the page cannot.
 
         Raises:
             RuntimeError: The app neither is in debug or testing mode, nor pushes to this
@@ -116,6 +121,7 @@ class Simulator:
                 "simulator.settings)."
             )
         self._outlooks = outlooks
+        self.resend = resend
         blueprint = make_blueprint(self)
         app.register_blueprint(blueprint, url_prefix=URL_PREFIX)
         return blueprint

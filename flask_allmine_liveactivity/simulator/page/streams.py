@@ -21,7 +21,13 @@ def add_stream_routes(blueprint: Blueprint, simulator: Simulator, console: Direc
     """Let the page name streams, and end them in the host's process."""
 
     def as_it_is(stream: dict[str, Any]) -> dict[str, Any]:
-        return {**stream, "status": console.ended(stream["streamId"]) or "scheduled"}
+        known = console.known(stream["streamId"])
+        return {
+            **stream,
+            "title": known.title or stream["title"],
+            "startsAt": stream["startsAt"] if known.starts_at is None else known.starts_at,
+            "status": known.state or "scheduled",
+        }
 
     @blueprint.get("/streams")
     def list_streams() -> Response:
@@ -48,11 +54,15 @@ def add_stream_routes(blueprint: Blueprint, simulator: Simulator, console: Direc
     @blueprint.post("/streams/<stream_id>/<moment>")
     def happen(stream_id: str, moment: str) -> Response:
         stream = console.streams.get(stream_id)
-        if stream is None or moment not in (*MOMENTS, "reschedule"):
+        if stream is None or moment not in (*MOMENTS, "reschedule", "changed"):
             abort(404, "There is no such stream, or nothing such can happen to it.")
         try:
             if moment == "reschedule":
                 console.reopen(stream_id)
+            elif moment == "changed":
+                if not console.is_asked():
+                    abort(409, "Nobody has said how the app is asked: @live_activity.streams.")
+                console.changed(stream_id)
             else:
                 console.end(stream_id, MOMENTS[moment])
         except ValueError as error:

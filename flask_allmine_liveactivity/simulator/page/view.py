@@ -35,7 +35,7 @@ class Owners:
                 of = {
                     "activityId": activity.id,
                     "streamId": activity.stream_id,
-                    "title": activity.attributes.get("title"),
+                    "title": _title(activity),
                 }
                 self._by_fingerprint[fingerprint(activity.token)] = {**about, **of}
 
@@ -56,6 +56,11 @@ class Owners:
     def latest(self, activity: Activity) -> Received | None:
         """The latest push to an activity, whatever was answered."""
         return self._latest.get(activity.id)
+
+
+def _title(activity: Activity) -> object:
+    """What the app calls it: a name that may change is in what it shows, and no attribute."""
+    return activity.content_state.get("title") or activity.attributes.get("title")
 
 
 def phone_view(phone: Phone, latest_push: Callable[[Activity], Received | None]) -> dict[str, Any]:
@@ -132,7 +137,14 @@ def _latest_drop(log: Iterable[Event], activity: Activity, push: Received | None
 
 def outlook_view(outlook: Outlook) -> dict[str, Any]:
     """What the host means to do."""
-    return {"fate": outlook.fate, "reason": outlook.reason, "nextTry": outlook.next_try}
+    return {
+        "fate": outlook.fate,
+        "reason": outlook.reason,
+        "nextTry": outlook.next_try,
+        "event": outlook.event,
+        "askedAt": outlook.asked_at,
+        "found": outlook.found,
+    }
 
 
 def _latest_alert(log: Iterable[Event]) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from flask_allmine_liveactivity.model import Session, SessionStatus, Settlement
+from flask_allmine_liveactivity.model import Session, SessionStatus, Settlement, StreamEvent
 from flask_allmine_liveactivity.storage.resolution import (
     FULL,
     OVER,
@@ -18,6 +18,7 @@ from flask_allmine_liveactivity.storage.resolution import (
     rows_too_many,
 )
 from flask_allmine_liveactivity.storage.rules import (
+    NO_LONGER_WAITS,
     begun_anew,
     disowned,
     forgotten,
@@ -115,7 +116,11 @@ class MemorySessions(Sessions):
         limit: int,
         now: float,
         leased_until: float,
+        round_robin: bool = False,
     ) -> list[Session]:
+        def first(row: Session) -> tuple[int, float]:
+            return (row.delivered if round_robin else 0), row.due_at
+
         with self._lock:
             rows = (self._rows[session_id] for session_id in self._active.get(stream_id, ()))
             free = (
@@ -125,7 +130,7 @@ class MemorySessions(Sessions):
             )
             taken = [
                 replace(row, claim_id=claim_id, leased_until=leased_until)
-                for row in heapq.nsmallest(limit, free, key=lambda row: row.due_at)
+                for row in heapq.nsmallest(limit, free, key=first)
             ]
             for row in taken:
                 self._rows[row.session_id] = row
@@ -146,7 +151,7 @@ class MemorySessions(Sessions):
         session = settlement.session
         if settlement.whoever_holds_the_lease:
             row = self._rows.get(self._unique.get(("token", session.token), ""))
-            same = row is not None and row.stream_id == session.stream_id
+            same = row is not None and _counts_for(row, settlement)
         else:
             row = self._rows.get(session.session_id)
             same = row is not None and row.claim_id == session.claim_id
@@ -155,13 +160,26 @@ class MemorySessions(Sessions):
         limit = settlement.not_seen_after
         return row if limit is None or row.token_seen_at <= limit else None
 
-    def next_due(self, stream_id: str, revision: int) -> float | None:
+    def next_due(self, stream_id: str, revision: int, *, round_robin: bool = False) -> float | None:
         with self._lock:
             rows = (self._rows[session_id] for session_id in self._active.get(stream_id, ()))
             return min(
                 (row.leased_until or row.due_at for row in rows if row.delivered < revision),
                 default=None,
             )
+
+    def forget_refusals(self, events: Sequence[StreamEvent], now: float) -> int:
+        with self._lock:
+            waiting = [
+                row
+                for event in events
+                for row in (self._rows[key] for key in self._active.get(event.stream_id, ()))
+                if max(row.delivered, row.refused) < event.revision
+                and row.due_at > now >= row.leased_until
+            ]
+            for row in waiting:
+                self._put(_changed(row, NO_LONGER_WAITS))
+            return len(waiting)
 
     def revive(self, stream_id: str | None, now: float) -> dict[str, int]:
         with self._lock:
@@ -227,6 +245,17 @@ class MemorySessions(Sessions):
 
 def _unique_keys(row: Session) -> tuple[tuple[str, str], ...]:
     return ("token", row.token), ("identity", row.identity), ("activity_lock", row.activity_lock)
+
+
+def _counts_for(row: Session, settlement: Settlement) -> bool:
+    """Whether a settlement by the token counts for the row that has it."""
+    runs_on = settlement.status is SessionStatus.ACTIVE
+    return (
+        row.stream_id == settlement.session.stream_id
+        # Who is over stays so, however late an answer to an update comes.
+        and not (runs_on and row.status is not SessionStatus.ACTIVE)
+        and not (settlement.is_told and row.delivered >= settlement.delivered)
+    )
 
 
 def _changed(row: Session, values: Mapping[str, Any]) -> Session:

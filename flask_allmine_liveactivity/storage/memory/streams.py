@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from flask_allmine_liveactivity.model import DUE_NOW, KINDS, Decide, StreamEvent
+from flask_allmine_liveactivity.model import DUE_NOW, Decide, StreamEvent
 from flask_allmine_liveactivity.storage.rules import LIFTED, rested_fields
 from flask_allmine_liveactivity.storage.streams import Streams
 
@@ -22,6 +22,11 @@ class MemoryStreams(Streams):
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._rows: dict[str, StreamEvent] = {}
+
+    def all(self) -> list[StreamEvent]:
+        """All of them, in the order of their coming."""
+        with self._lock:
+            return list(self._rows.values())
 
     def write(self, stream_id: str, decide: Decide) -> StreamEvent | None:
         with self._lock:
@@ -45,6 +50,32 @@ class MemoryStreams(Streams):
                 if event.due_at <= now and not event.is_a_newer_versions
             ]
         return sorted(due, key=lambda event: event.due_at)[:limit]
+
+    def first_due(self) -> float | None:
+        with self._lock:
+            return min(
+                (row.due_at for row in self._rows.values() if not row.is_a_newer_versions),
+                default=None,
+            )
+
+    def take_questions(self, now: float, limit: int, again_at: float) -> list[StreamEvent]:
+        with self._lock:
+            due = [
+                row
+                for row in self._rows.values()
+                if row.check_at is not None and row.check_at <= now
+            ]
+            taken = sorted(due, key=lambda row: row.check_at or 0.0)[:limit]
+            for row in taken:
+                self._change(row.stream_id, {"check_at": again_at})
+            return [self._rows[row.stream_id] for row in taken]
+
+    def begin(self, events: Sequence[StreamEvent], at: float) -> None:
+        with self._lock:
+            for event in events:
+                current = self._rows.get(event.stream_id)
+                if current is not None and current.revision == event.revision:
+                    self._change(event.stream_id, {"told_at": at})
 
     def held(self, limit: int) -> list[StreamEvent]:
         with self._lock:
@@ -87,7 +118,7 @@ class MemoryStreams(Streams):
                 if event.due_at > now
                 and event.touch % 2
                 and event.held_since is None
-                and event.event in KINDS
+                and event.is_end
             ]
             for event in resting:
                 self._change(event.stream_id, {"due_at": DUE_NOW})

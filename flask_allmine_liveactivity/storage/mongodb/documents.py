@@ -17,7 +17,7 @@ ACTIVE: Final = SessionStatus.ACTIVE.value
 # still work on the same collections.
 LOCK: Final = "hold"
 
-_JSON: Final = frozenset({"content_state", "alert"})
+_JSON: Final = frozenset({"content_state", "alert", "countdown"})
 # What a registration has read and relies on; claims and settlements that leave these alone do
 # not disturb it.
 _RELIED_ON: Final = ("status", "token", "identity", LOCK, "stream_id", "expires_at")
@@ -31,6 +31,11 @@ _DECIDED_FROM: Final = (
     "timestamp",
     "expires_at",
     "event",
+    "told_at",
+    "check_at",
+    "countdown",
+    "found_at",
+    "silent_since",
 )
 
 

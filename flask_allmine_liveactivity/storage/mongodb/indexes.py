@@ -11,8 +11,13 @@ from pymongo.collection import Collection
 from flask_allmine_liveactivity.storage.mongodb.documents import Document
 from flask_allmine_liveactivity.storage.mongodb.uniqueness import UNIQUE, make_unique
 
-_OF_SESSIONS: Final = (("stream_id", "status", "due_at"), ("user_id", "device_id"), ("expires_at",))
-_OF_EVENTS: Final = (("due_at",), ("held_since",), ("expires_at",))
+_OF_SESSIONS: Final = (
+    ("stream_id", "status", "due_at"),
+    ("stream_id", "status", "delivered", "due_at"),
+    ("user_id", "device_id"),
+    ("expires_at",),
+)
+_OF_EVENTS: Final = (("due_at",), ("held_since",), ("expires_at",), ("check_at",))
 
 
 def make_indexes(sessions: Collection[Document], events: Collection[Document]) -> None:

@@ -20,6 +20,7 @@ from flask_allmine_liveactivity.storage.mongodb.conditions import (
     refused_at,
     still_the_same,
     untold,
+    waiting_since_before,
 )
 from flask_allmine_liveactivity.storage.mongodb.documents import (
     ACTIVE,
@@ -30,6 +31,7 @@ from flask_allmine_liveactivity.storage.mongodb.documents import (
 from flask_allmine_liveactivity.storage.mongodb.registering import Registering
 from flask_allmine_liveactivity.storage.resolution import Resolution, Resolve
 from flask_allmine_liveactivity.storage.rules import (
+    NO_LONGER_WAITS,
     begun_anew,
     by_revision,
     disowned,
@@ -75,14 +77,20 @@ class MongoSessions(Sessions):
         limit: int,
         now: float,
         leased_until: float,
+        round_robin: bool = False,
     ) -> list[Session]:
+        in_turn = [("delivered", ASCENDING)] if round_robin else []
         due = {"due_at": {"$lte": now}, "leased_until": {"$lte": now}}
         pending = {**untold(stream_id, revision), **due}
         taken: list[Session] = []
         with self._ready():
             while len(taken) < limit:
                 most = min(CHUNK, limit - len(taken))
-                found = self._sessions.find(pending, {"_id": 1}).sort("due_at", 1).limit(most)
+                found = (
+                    self._sessions.find(pending, {"_id": 1})
+                    .sort([*in_turn, ("due_at", ASCENDING)])
+                    .limit(most)
+                )
                 ids = [row["_id"] for row in found]
                 if not ids:
                     break
@@ -108,8 +116,10 @@ class MongoSessions(Sessions):
                 for some in chunks(group)
             )
 
-    def next_due(self, stream_id: str, revision: int) -> float | None:
+    def next_due(self, stream_id: str, revision: int, *, round_robin: bool = False) -> float | None:
         pending = untold(stream_id, revision)
+        if round_robin:
+            return self._next_due_in_turn(pending)
         with self._ready():
             first = self._earliest(pending, "due_at")
             if first is None or not first.get("leased_until"):
@@ -121,6 +131,25 @@ class MongoSessions(Sessions):
                 leased["due_at"] = {"$lt": free["due_at"]}
             in_hands = self._earliest(leased, "leased_until")
         return min([_claimable_at(row) for row in (free, in_hands) if row], default=None)
+
+    def _next_due_in_turn(self, pending: Document) -> float | None:
+        """Through those who wait, by the index that has those who have been told after them."""
+        wanted = {"due_at": 1, "leased_until": 1}
+        with self._ready():
+            found = self._sessions.find(pending, wanted).sort(
+                [("delivered", ASCENDING), ("due_at", ASCENDING)]
+            )
+            return min(map(_claimable_at, found), default=None)
+
+    def forget_refusals(self, events: Sequence[StreamEvent], now: float) -> int:
+        with self._ready():
+            return sum(
+                self._sessions.update_many(
+                    waiting_since_before(some, revision, now), {"$set": dict(NO_LONGER_WAITS)}
+                ).matched_count
+                for revision, stream_ids in by_revision(events).items()
+                for some in chunks(stream_ids)
+            )
 
     def _earliest(self, among: Document, by: str) -> Document | None:
         return self._sessions.find_one(

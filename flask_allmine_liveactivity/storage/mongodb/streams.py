@@ -10,9 +10,10 @@ from pymongo import ReturnDocument
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from flask_allmine_liveactivity.model import DUE_NOW, KINDS, Decide, StreamEvent
+from flask_allmine_liveactivity.model import DUE_NOW, END, KINDS, Decide, StreamEvent, new_id
 from flask_allmine_liveactivity.storage.mongodb.collections import Collections, chunks, contended
 from flask_allmine_liveactivity.storage.mongodb.documents import (
+    ACTIVE,
     Document,
     changes_of,
     document_of,
@@ -24,6 +25,7 @@ from flask_allmine_liveactivity.storage.rules import LIFTED, alike, by_revision,
 from flask_allmine_liveactivity.storage.streams import Streams
 
 _DUE: Final = {"due_at": DUE_NOW}
+_TOLD_HERE: Final = {"event": {"$in": [*KINDS, None]}}
 
 
 class MongoStreams(Streams):
@@ -36,6 +38,7 @@ class MongoStreams(Streams):
     def __init__(self, collections: Collections) -> None:
         self._ready = collections.ready
         self._events = collections.events
+        self._sessions = collections.sessions
 
     def write(self, stream_id: str, decide: Decide) -> StreamEvent | None:
         with self._ready():
@@ -70,8 +73,50 @@ class MongoStreams(Streams):
 
     def due(self, now: float, limit: int) -> list[StreamEvent]:
         with self._ready():
-            due = self._events.find({"due_at": {"$lte": now}, "event": {"$in": [*KINDS, None]}})
+            due = self._events.find({"due_at": {"$lte": now}, **_TOLD_HERE})
             return [event_of(raw) for raw in due.sort("due_at", 1).limit(limit)]
+
+    def first_due(self) -> float | None:
+        with self._ready():
+            first = self._events.find_one(_TOLD_HERE, {"due_at": 1}, sort=[("due_at", 1)])
+        due_at = first.get("due_at") if first is not None else None
+        return float(due_at) if isinstance(due_at, int | float) else None
+
+    def take_questions(self, now: float, limit: int, again_at: float) -> list[StreamEvent]:
+        due = {"check_at": {"$lte": now}}
+        # By this each finds what he has taken: of two that found the same ones, one has got it.
+        taken_by = new_id()
+        taken: list[StreamEvent] = []
+        with self._ready():
+            found = self._events.find(due, {"_id": 1}).sort("check_at", 1).limit(limit)
+            for ids in chunks([row["_id"] for row in found]):
+                these = {"_id": {"$in": list(ids)}}
+                self._make({**these, **due}, {"check_at": again_at, "asked_by": taken_by})
+                ours = self._events.find({**these, "asked_by": taken_by})
+                taken += [event_of(raw) for raw in ours]
+        return taken
+
+    def begin(self, events: Sequence[StreamEvent], at: float) -> None:
+        with self._ready():
+            for revision, ids in by_revision(events).items():
+                for some in chunks(ids):
+                    these = {"_id": {"$in": list(some)}, "revision": revision}
+                    self._make(these, {"told_at": at})
+
+    def adopt(self, now: float) -> int:
+        adopted = 0
+        with self._ready():
+            streams = self._sessions.distinct("stream_id", {"status": ACTIVE})
+        for some in chunks(streams):
+            these: Document = {"_id": {"$in": list(some)}}
+            with self._ready():
+                there = {row["_id"] for row in self._events.find(these, {"_id": 1})}
+                unasked = {**these, "check_at": None, "event": None}
+                adopted += self._make(unasked, {"check_at": now})
+            for stream_id in set(some) - there:
+                self.wake(stream_id, now, now, ask_at=now)
+                adopted += 1
+        return adopted
 
     def held(self, limit: int) -> list[StreamEvent]:
         with self._ready():
@@ -107,7 +152,7 @@ class MongoStreams(Streams):
         resting: Document = {
             "due_at": {"$gt": now},
             "held_since": None,
-            "event": {"$in": list(KINDS)},
+            "event": END,
         }
         events: Any = self._events  # perhaps mongomock's, which knows no $mod
         is_odd = {"touch": {"$mod": [2, 1]}} if isinstance(events, Collection) else {}

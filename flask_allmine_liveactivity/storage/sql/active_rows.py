@@ -15,6 +15,7 @@ from sqlalchemy import (
     Select,
     delete,
     exists,
+    func,
     insert,
     literal,
     null,
@@ -28,21 +29,30 @@ ACTIVE = sessions.c.status == SessionStatus.ACTIVE.value
 NOT_LEASED = active_sessions.c.leased_until == 0.0
 
 
-def untold(stream_id: Any, revision: Any) -> tuple[ColumnElement[bool], ...]:
-    return active_sessions.c.stream_id == stream_id, active_sessions.c.delivered < revision
+def untold(
+    stream_id: Any, revision: Any, *, round_robin: bool = False
+) -> tuple[ColumnElement[bool], ...]:
+    """That a stream's sessions have been told less than this revision.
+
+    There is one index in the order in which they are due and one in which they have been told, and
+    a planner that chooses the other one goes through an audience.
+    """
+    delivered: ColumnElement[int] = active_sessions.c.delivered
+    if not round_robin:
+        delivered = func.coalesce(delivered, delivered)
+    return active_sessions.c.stream_id == stream_id, delivered < revision
 
 
-def claimable(stream_id: Any, revision: Any, now: Any) -> Select[Any]:
-    """The ids of those that can be claimed, the longest due first."""
-    return (
-        select(active_sessions.c.session_id)
-        .where(
-            *untold(stream_id, revision),
-            active_sessions.c.due_at <= now,
-            active_sessions.c.leased_until <= now,
-        )
-        .order_by(active_sessions.c.due_at)
+def claimable(stream_id: Any, revision: Any, now: Any, *, round_robin: bool = False) -> Select[Any]:
+    """The ids of those that can be claimed: the longest due first, or who was told longest ago."""
+    chosen = select(active_sessions.c.session_id).where(
+        *untold(stream_id, revision, round_robin=round_robin),
+        active_sessions.c.due_at <= now,
+        active_sessions.c.leased_until <= now,
     )
+    if round_robin:
+        return chosen.order_by(active_sessions.c.delivered, active_sessions.c.due_at)
+    return chosen.order_by(active_sessions.c.due_at)
 
 
 def active_row(session: Session) -> dict[str, Any] | None:

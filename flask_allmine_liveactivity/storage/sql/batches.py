@@ -10,11 +10,15 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, Integer, and_, bindparam, delete, select, update
+from sqlalchemy import BigInteger, Connection, Integer, and_, bindparam, delete, select, update
 
 from flask_allmine_liveactivity.model import NEVER, Session, SessionStatus, Settlement
 from flask_allmine_liveactivity.storage.rules import settled_fields
-from flask_allmine_liveactivity.storage.sql.active_rows import claimable, enter_whoever_is_missing
+from flask_allmine_liveactivity.storage.sql.active_rows import (
+    ACTIVE,
+    claimable,
+    enter_whoever_is_missing,
+)
 from flask_allmine_liveactivity.storage.sql.database import Database
 from flask_allmine_liveactivity.storage.sql.rows import (
     not_by_index,
@@ -29,6 +33,8 @@ from flask_allmine_liveactivity.storage.sql.tables import active_sessions, sessi
 _NEW = "new_{}".format
 # The name of the parameter that holds the streams of a group.
 STREAMS = "streams"
+# Above every revision: whatever it has been told.
+_ANY = 2**62
 _SETTLED = tuple(field.name for field in fields(Settlement) if field.name in sessions.c)
 
 
@@ -44,23 +50,31 @@ class Batches:
         among = database.among
         claim = bindparam("claim", type_=active_sessions.c.claim_id.type)
         until = bindparam("until", type_=active_sessions.c.leased_until.type)
-        wanted = claimable(bindparam("stream"), bindparam("revision"), bindparam("now"))
-        self._claim = database.claiming(
-            wanted.limit(bindparam("portion", type_=Integer)),
-            {"claim_id": claim, "leased_until": until},
+        self._claim, self._claim_in_turn = (
+            database.claiming(
+                claimable(
+                    bindparam("stream"),
+                    bindparam("revision"),
+                    bindparam("now"),
+                    round_robin=round_robin,
+                ).limit(bindparam("portion", type_=Integer)),
+                {"claim_id": claim, "leased_until": until},
+            )
+            for round_robin in (False, True)
         )
         self._read = select(*sessions.c, claim, until).where(among(sessions.c.session_id))
 
         new = {name: bindparam(_NEW(name), type_=sessions.c[name].type) for name in _SETTLED}
         not_seen_since = sessions.c.token_seen_at <= bindparam("not_seen_after")
-        self._settle_by_token = database.updating(
-            and_(
-                among(sessions.c.token),
-                among(not_by_index(sessions.c.stream_id), name=STREAMS),
-                not_seen_since,
-            ),
-            new,
+        by_token = (
+            among(sessions.c.token),
+            among(not_by_index(sessions.c.stream_id), name=STREAMS),
+            not_seen_since,
+            sessions.c.delivered < bindparam("told_below", type_=BigInteger),
         )
+        self._end_by_token = database.updating(and_(*by_token), new)
+        # Who is over stays so, however late an answer to an update comes.
+        self._update_by_token = database.updating(and_(*by_token, ACTIVE), new)
         # Two tables and a condition, since SQLAlchemy's ``join()`` compiles code when it is first
         # called: that may be on the way out of an interrupted process, whose exit status CPython
         # would then make 1 instead of SIGINT's.
@@ -95,11 +109,13 @@ class Batches:
         portion: int,
         now: float,
         leased_until: float,
+        round_robin: bool,
     ) -> list[Session]:
         """Claim a portion of the active sessions, as ``Claims.claim``."""
         taken = {"claim": claim_id, "until": leased_until}
         wanted = {"stream": stream_id, "revision": revision, "now": now, "portion": portion}
-        ids = self._claim(connection, {**wanted, **taken})
+        claim = self._claim_in_turn if round_robin else self._claim
+        ids = claim(connection, {**wanted, **taken})
         if not ids:
             return []
         # Only now: a token that changed before the claim is read as it has become, and one that
@@ -119,7 +135,10 @@ class Batches:
         if settlement.whoever_holds_the_lease:
             tokens = these([session.token for session in group])
             streams = these(list({session.stream_id for session in group}), STREAMS)
-            ids = self._settle_by_token(connection, {**new, **tokens, **streams, **not_seen})
+            runs_on = settlement.status is SessionStatus.ACTIVE
+            settle = self._update_by_token if runs_on else self._end_by_token
+            below = {"told_below": settlement.delivered if settlement.is_told else _ANY}
+            ids = settle(connection, {**new, **tokens, **streams, **not_seen, **below})
         else:
             ours = these([session.session_id for session in group])
             claim = {"claim": settlement.session.claim_id}

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, update
 
 from flask_allmine_liveactivity.model import DUE_NOW, SessionStatus
-from flask_allmine_liveactivity.storage.rules import UNCLAIMED, begun_anew
+from flask_allmine_liveactivity.storage.rules import NO_LONGER_WAITS, UNCLAIMED, begun_anew
 from flask_allmine_liveactivity.storage.sql.active_rows import ACTIVE, enter_whoever_is_missing
 from flask_allmine_liveactivity.storage.sql.database import Database
 from flask_allmine_liveactivity.storage.sql.rows import not_by_index, sessions_own
@@ -70,3 +70,43 @@ def begin_anew(
         )
         enter_whoever_is_missing(connection, database.among(sessions.c.session_id, these))
     return Counter(row.stream_id for row in free)
+
+
+def waiting_since_before(
+    database: Database, streams: Sequence[str], revision: int, now: float
+) -> Select[Any]:
+    """The ids of sessions that wait since a push of an earlier revision was refused."""
+    return (
+        select(sessions.c.session_id)
+        .join_from(active_sessions, sessions, active_sessions.c.session_id == sessions.c.session_id)
+        .where(
+            database.among(active_sessions.c.stream_id, streams),
+            # Only these: they are few, and in the order of the index.
+            active_sessions.c.due_at > now,
+            active_sessions.c.leased_until <= now,
+            active_sessions.c.delivered < revision,
+            func.coalesce(sessions.c.refused, 0) < revision,
+            ACTIVE,
+        )
+    )
+
+
+def forget_refusals(connection: Connection, database: Database, waiting: Select[Any]) -> int:
+    """Let these be claimed now; returns how many they are."""
+    database.before_locking(connection)
+    ids = connection.scalars(waiting.with_for_update(of=sessions)).all()
+    if ids:
+        own = {name: value for name, value in NO_LONGER_WAITS.items() if name in sessions.c}
+        connection.execute(
+            update(sessions).where(database.among(sessions.c.session_id, ids)).values(own)
+        )
+        connection.execute(
+            update(active_sessions)
+            # Who was claimed in between keeps his claim.
+            .where(
+                database.among(active_sessions.c.session_id, ids),
+                active_sessions.c.claim_id.is_(None),
+            )
+            .values(due_at=DUE_NOW)
+        )
+    return len(ids)

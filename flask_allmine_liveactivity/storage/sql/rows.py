@@ -34,15 +34,13 @@ from flask_allmine_liveactivity.storage.sql.tables import active_sessions, event
 T = TypeVar("T")
 
 _STATUS = sessions.c.keys().index("status")
+_REFUSED = sessions.c.keys().index("refused")
+_OF_EVENT = events.c.keys()
 _UNCLAIMED = tuple(UNCLAIMED.values())
 
 
 def of_event(stream_id: str) -> ColumnElement[bool]:
     return events.c.stream_id == stream_id
-
-
-def the_event(stream_id: str) -> Any:
-    return select(events).where(of_event(stream_id))
 
 
 def rows_of_user(user_id: Any) -> Select[Any]:
@@ -145,11 +143,14 @@ def session_of(row: Sequence[Any]) -> Session:
     # By position, since one is made for each push: the columns are the fields, in their order.
     values = list(row)
     values[_STATUS] = STATUSES.get(values[_STATUS], SessionStatus.UNKNOWN)
+    values[_REFUSED] = values[_REFUSED] or 0  # a row of an earlier version says nothing of it
     return Session(*values)
 
 
-def event_of(row: Row[*tuple[Any, ...]]) -> StreamEvent:
-    return read_event(dict(row._mapping))
+def event_of(row: Row[*tuple[Any, ...]], **written: Any) -> StreamEvent:
+    """The event of a row, with what has been `written` to it since it was read."""
+    # By position, since one is made of each stream each minute: all columns, in their order.
+    return read_event({**dict(zip(_OF_EVENT, row, strict=True)), **written})
 
 
 def only_known(claimed: Iterable[Session]) -> list[Session]:

@@ -13,7 +13,27 @@ from flask_allmine_liveactivity.storage.sql.schema_version import WANTED, Schema
 from flask_allmine_liveactivity.storage.sql.tables import metadata, schema_version
 
 # Columns that came after revision 1: those that an upgrade adds to a table that is there.
-LATER = frozenset({"live_activity_events.announced_at"})
+LATER = frozenset(
+    {
+        *(
+            f"live_activity_events.{name}"
+            for name in (
+                "announced_at",
+                "priority",
+                "source",
+                "told_at",
+                "check_at",
+                "countdown",
+                "countdown_expires_at",
+                "found_state",
+                "found_at",
+                "silent_since",
+            )
+        ),
+        "live_activity_sessions.environment",
+        "live_activity_sessions.refused",
+    }
+)
 
 _OURS = tuple(table for table in metadata.sorted_tables if table.name != schema_version.name)
 

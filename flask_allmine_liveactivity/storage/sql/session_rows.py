@@ -7,11 +7,28 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, not_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    delete,
+    func,
+    not_,
+    select,
+    update,
+)
 
-from flask_allmine_liveactivity.model import Session, SessionStatus, Settlement, StreamEvent
+from flask_allmine_liveactivity.model import (
+    NEVER,
+    Session,
+    SessionStatus,
+    Settlement,
+    StreamEvent,
+)
 from flask_allmine_liveactivity.storage.resolution import Resolution, Resolve
-from flask_allmine_liveactivity.storage.rules import disowned, forgotten, grouped
+from flask_allmine_liveactivity.storage.rules import by_revision, disowned, forgotten, grouped
 from flask_allmine_liveactivity.storage.sessions import Sessions
 from flask_allmine_liveactivity.storage.sql.active_rows import ACTIVE, NOT_LEASED, untold
 from flask_allmine_liveactivity.storage.sql.batches import Batches
@@ -24,7 +41,12 @@ from flask_allmine_liveactivity.storage.sql.repairing import (
     let_go,
     take_in,
 )
-from flask_allmine_liveactivity.storage.sql.reviving import begin_anew, refused_after
+from flask_allmine_liveactivity.storage.sql.reviving import (
+    begin_anew,
+    forget_refusals,
+    refused_after,
+    waiting_since_before,
+)
 from flask_allmine_liveactivity.storage.sql.rows import rows_of_user, session_of, with_claims
 from flask_allmine_liveactivity.storage.sql.tables import active_sessions, sessions
 from flask_allmine_liveactivity.storage.sql.transactions import Transactions
@@ -84,6 +106,7 @@ class SQLSessions(Sessions):
         limit: int,
         now: float,
         leased_until: float,
+        round_robin: bool = False,
     ) -> list[Session]:
         claimed: list[Session] = []
         while len(claimed) < limit:
@@ -96,6 +119,7 @@ class SQLSessions(Sessions):
                 portion=portion,
                 now=now,
                 leased_until=leased_until,
+                round_robin=round_robin,
             )
             sessions_of_it = self._write(work, durable=False)
             claimed += sessions_of_it
@@ -119,11 +143,15 @@ class SQLSessions(Sessions):
             now=now,
             leased_until=leased_until,
         )
+        updates = [event for event in these if event.is_update]
+        ends = [event for event in these if not event.is_update]
         return [
             session
-            for begin in range(0, len(these), PAGE)
+            for some, round_robin in ((ends, False), (updates, True))
+            for begin in range(0, len(some), PAGE)
             for session in self._write(
-                partial(work, events=these[begin : begin + PAGE]), durable=False
+                partial(work, events=some[begin : begin + PAGE], round_robin=round_robin),
+                durable=False,
             )
         ]
 
@@ -143,11 +171,17 @@ class SQLSessions(Sessions):
 
         return self._write(work, durable=False)
 
-    def next_due(self, stream_id: str, revision: int) -> float | None:
-        pending = untold(stream_id, revision)
+    def next_due(self, stream_id: str, revision: int, *, round_robin: bool = False) -> float | None:
+        pending = untold(stream_id, revision, round_robin=round_robin)
+        if round_robin:
+            # Of an expression: by the index of `due_at` alone those who have been told come first.
+            at = case((NOT_LEASED, active_sessions.c.due_at), else_=active_sessions.c.leased_until)
+            earliest = self._read(select(func.min(at)).where(*pending))[0][0]
+            return None if earliest is None else float(earliest)
         by_due_at = (
             select(active_sessions.c.due_at, active_sessions.c.leased_until)
-            .where(*pending)
+            # As all are; but SQLite sorts an audience by another index where this is not said.
+            .where(*pending, active_sessions.c.due_at <= NEVER)
             .order_by(active_sessions.c.due_at)
             .limit(1)
         )
@@ -166,6 +200,19 @@ class SQLSessions(Sessions):
         # Most are told whole: who has nobody pending is found for all in one statement.
         behind = {row[0] for row in self._read(self._pages.behind(these))}
         return super().next_due_of_each([event for event in these if event.stream_id in behind])
+
+    def forget_refusals(self, these: Sequence[StreamEvent], now: float) -> int:
+        forgotten_ones, portion = 0, self._database.at_once
+        for revision, streams in by_revision(these).items():
+            waiting = waiting_since_before(self._database, streams, revision, now).limit(portion)
+            while True:
+                found = self._write(
+                    partial(forget_refusals, database=self._database, waiting=waiting)
+                )
+                forgotten_ones += found
+                if found < portion:
+                    break
+        return forgotten_ones
 
     # --- what people ask for -----------------------------------------------------------------
 

@@ -109,6 +109,8 @@ sessions = Table(
     Column("rejections", Integer, nullable=False),
     Column("due_at", Double, nullable=False),
     Column("reason", Exact(255)),
+    Column("environment", Exact(16)),
+    Column("refused", BigInteger),
     Index("live_activity_sessions_stream", "stream_id", "session_id"),
     Index("live_activity_sessions_owner", "user_id", "device_id"),
     Index("live_activity_sessions_expiry", "expires_at"),
@@ -131,6 +133,8 @@ active_sessions = Table(
     Column("leased_until", Double, nullable=False),
     # One range of one stream, already in the order in which it falls due.
     Index("live_activity_waiting_due", "stream_id", "due_at"),
+    # Of an update: those told longest ago first, and those who have been told it not at all.
+    Index("live_activity_waiting_told", "stream_id", "delivered", "due_at"),
 )
 
 events = Table(
@@ -151,7 +155,17 @@ events = Table(
     Column("held_reason", Exact(255)),
     Column("held_since", Double),
     Column("announced_at", Double),
+    Column("priority", Integer),
+    Column("source", Exact(16)),
+    Column("told_at", Double),
+    Column("check_at", Double),
+    Column("countdown", JSONText),
+    Column("countdown_expires_at", Double),
+    Column("found_state", Exact(16)),
+    Column("found_at", Double),
+    Column("silent_since", Double),
     Index("live_activity_events_due", "due_at"),
+    Index("live_activity_events_check", "check_at"),
     Index("live_activity_events_held", "held_since"),
     Index("live_activity_events_expiry", "expires_at"),
 )

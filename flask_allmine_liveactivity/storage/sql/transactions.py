@@ -3,7 +3,7 @@ connection, errors as ours."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, TypeVar
@@ -111,11 +111,13 @@ class Transactions:
         connection on which the server had changed its mind."""
         return self._again(partial(self.database.transaction, durable=durable), work)
 
-    def read(self, statement: Executable) -> Sequence[Row[*tuple[Any, ...]]]:
-        """All rows of one statement."""
+    def read(
+        self, statement: Executable, given: Mapping[str, Any] | None = None
+    ) -> Sequence[Row[*tuple[Any, ...]]]:
+        """All rows of one statement, which may have parameters."""
         self._preparation.ensure()
         return self._again(
-            self.database.reading, lambda connection: connection.execute(statement).all()
+            self.database.reading, lambda connection: connection.execute(statement, given).all()
         )
 
     def _again(

@@ -15,7 +15,9 @@ Provoke = Callable[[str, Verdict], object]
 
 # Those that say something of one token, and leave all others as they are.
 OF_ONE_TOKEN = (Verdict.GONE, Verdict.REJECTED, Verdict.RETRY)
-REFUSALS = [verdict for verdict in Verdict if verdict is not Verdict.DELIVERED]
+# What is postponed has been sent to nobody.
+_NO_REFUSALS = (Verdict.DELIVERED, Verdict.POSTPONED)
+REFUSALS = [verdict for verdict in Verdict if verdict not in _NO_REFUSALS]
 
 
 class PushVerdicts:

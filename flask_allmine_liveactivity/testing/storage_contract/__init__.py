@@ -26,10 +26,12 @@ pytest.register_assert_rewrite(
             "actors",
             "administering",
             "announcing",
+            "asking",
             "by_the_page",
             "claiming",
             "clocks",
             "concurrency",
+            "counting",
             "exactness",
             "interleaving",
             "making_room",
@@ -41,6 +43,7 @@ pytest.register_assert_rewrite(
             "reviving",
             "settling",
             "turns",
+            "updating",
             "waking",
         )
     ]
@@ -50,6 +53,7 @@ from flask_allmine_liveactivity.testing.storage_contract.administering import ( 
     Administering,
 )
 from flask_allmine_liveactivity.testing.storage_contract.announcing import Announcing  # noqa: E402
+from flask_allmine_liveactivity.testing.storage_contract.asking import Asking  # noqa: E402
 from flask_allmine_liveactivity.testing.storage_contract.by_the_page import ByThePage  # noqa: E402
 from flask_allmine_liveactivity.testing.storage_contract.claiming import Claiming  # noqa: E402
 from flask_allmine_liveactivity.testing.storage_contract.clocks import Clocks  # noqa: E402
@@ -57,6 +61,7 @@ from flask_allmine_liveactivity.testing.storage_contract.concurrency import (  #
     ProcessConcurrency,
     ThreadConcurrency,
 )
+from flask_allmine_liveactivity.testing.storage_contract.counting import Counting  # noqa: E402
 from flask_allmine_liveactivity.testing.storage_contract.exactness import Exactness  # noqa: E402
 from flask_allmine_liveactivity.testing.storage_contract.interleaving import (  # noqa: E402
     Interleaving,
@@ -73,6 +78,7 @@ from flask_allmine_liveactivity.testing.storage_contract.registering_by_the_rule
 from flask_allmine_liveactivity.testing.storage_contract.resting import Resting  # noqa: E402
 from flask_allmine_liveactivity.testing.storage_contract.reviving import Reviving  # noqa: E402
 from flask_allmine_liveactivity.testing.storage_contract.settling import Settling  # noqa: E402
+from flask_allmine_liveactivity.testing.storage_contract.updating import Updating  # noqa: E402
 from flask_allmine_liveactivity.testing.storage_contract.waking import Waking  # noqa: E402
 
 __all__ = ["ProcessConcurrency", "StorageContract", "ThreadConcurrency"]
@@ -90,7 +96,10 @@ class StorageContract(
     ByThePage,
     Settling,
     Reviving,
+    Asking,
+    Updating,
     Administering,
+    Counting,
     Exactness,
     Interleaving,
 ):

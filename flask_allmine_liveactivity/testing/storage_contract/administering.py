@@ -1,4 +1,4 @@
-"""What people ask for: release, forget, purge, counts, lists; prepare and close."""
+"""What people ask for: release, forget, purge, lists; prepare and close."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import chain
 
 import pytest
 
-from flask_allmine_liveactivity.model import Counts, SessionStatus
+from flask_allmine_liveactivity.model import SessionStatus
 from flask_allmine_liveactivity.storage.base import Storage
 from flask_allmine_liveactivity.testing.storage_contract.records import (
     HOUR,
@@ -137,113 +137,6 @@ class Administering:
         storage.purge(NOW)
         new = keep(storage, token=old.token, identity=old.identity, activity_lock=old.activity_lock)
         assert everything(storage) == [new]
-
-    # --- counts ------------------------------------------------------------------------------
-
-    def test_an_empty_storage_counts_nothing(self, storage: Storage) -> None:
-        assert storage.counts(NOW) == Counts()
-
-    def test_sessions_are_counted_by_where_they_stand(self, storage: Storage) -> None:
-        keep_many(storage, 2)
-        keep(storage, status=ENDED)
-        keep_many(storage, 2, status=DEAD, reason="Unregistered")
-        keep(storage, status=DEAD, reason="BadDeviceToken")
-        assert storage.counts(NOW) == Counts(
-            active=2, ended=1, dead={"Unregistered": 2, "BadDeviceToken": 1}
-        )
-
-    def test_what_was_given_up_without_a_reason_is_counted_too(self, storage: Storage) -> None:
-        keep(storage, status=DEAD, reason=None)
-        assert storage.counts(NOW).dead == {"": 1}
-
-    def test_only_who_is_still_to_be_told_and_runs_is_pending(self, storage: Storage) -> None:
-        storage.streams.announce(an_announcement(), NOW)
-        keep(storage)
-        keep(storage, delivered=1)
-        keep(storage, expires_at=NOW)
-        keep(storage, status=ENDED)
-        keep(storage, stream_id=OTHER_STREAM)
-        counts = storage.counts(NOW)
-        assert (counts.pending, counts.active) == (1, 4)
-
-    def test_nobody_is_pending_after_a_reopen(self, storage: Storage) -> None:
-        keep(storage)
-        storage.streams.announce(an_announcement(), NOW)
-        storage.streams.reopen(STREAM, NOW)
-        counts = storage.counts(NOW)
-        assert (counts.pending, counts.oldest_pending_since) == (0, None)
-
-    def test_a_claimed_session_is_pending(self, storage: Storage) -> None:
-        storage.streams.announce(an_announcement(), NOW)
-        keep(storage)
-        take(storage)
-        assert storage.counts(NOW).pending == 1
-
-    def test_pending_ones_that_were_refused_are_counted_by_reason(self, storage: Storage) -> None:
-        storage.streams.announce(an_announcement(), NOW)
-        keep_many(storage, 2, reason="InternalServerError")
-        keep(storage, reason="TooManyRequests")
-        keep(storage)
-        keep(storage, reason="Unheard", delivered=1)
-        assert storage.counts(NOW).waiting == {"InternalServerError": 2, "TooManyRequests": 1}
-
-    def test_the_first_of_those_that_were_refused_is_due_again_then(self, storage: Storage) -> None:
-        storage.streams.announce(an_announcement(), NOW)
-        for due_at in (NOW + 900, NOW + 60, NOW + 300):
-            keep(storage, reason="BadDeviceToken", due_at=due_at)
-        keep(storage, reason="TooManyRequests", due_at=NOW - 5)
-        keep(storage, due_at=NOW + 1)
-        keep(storage, reason="Unheard", delivered=1)
-        assert storage.counts(NOW).next_tries == {
-            "BadDeviceToken": NOW + 60,
-            "TooManyRequests": NOW - 5,
-        }
-
-    def test_who_registered_before_the_end_waits_since_the_end(self, storage: Storage) -> None:
-        keep(storage, token_seen_at=NOW - 500)
-        storage.streams.announce(an_announcement(), NOW - 20)
-        assert storage.counts(NOW).oldest_pending_since == NOW - 20
-
-    def test_he_waits_since_then_though_a_batch_has_gone_out(self, storage: Storage) -> None:
-        keep(storage, token_seen_at=NOW - 500)
-        event = storage.streams.announce(an_announcement(), NOW - 20)
-        storage.streams.stamp([event], int(NOW))
-        assert storage.counts(NOW).oldest_pending_since == NOW - 20
-
-    def test_another_end_is_another_wait_and_the_same_again_is_none(self, storage: Storage) -> None:
-        keep(storage, token_seen_at=NOW - 500)
-        storage.streams.announce(an_announcement(), NOW - 20)
-        storage.streams.announce(an_announcement(), NOW - 15)
-        assert storage.counts(NOW).oldest_pending_since == NOW - 20
-        storage.streams.announce(an_announcement(said="else"), NOW - 10)
-        assert storage.counts(NOW).oldest_pending_since == NOW - 10
-        assert storage.streams.reopen(STREAM, NOW - 5).announced_at is None
-        assert storage.streams.announce(an_announcement(), NOW - 5).announced_at == NOW - 5
-
-    def test_who_registered_after_the_end_waits_since_then(self, storage: Storage) -> None:
-        keep(storage, token_seen_at=NOW - 5.5)
-        storage.streams.announce(an_announcement(), NOW - 20)
-        assert storage.counts(NOW).oldest_pending_since == NOW - 5.5
-
-    def test_the_oldest_of_all_pending_is_said(self, storage: Storage) -> None:
-        for ago in (3, 8, 5):
-            keep(storage, token_seen_at=NOW - ago, reason=f"reason {ago}")
-        storage.streams.announce(an_announcement(), NOW - 20)
-        assert storage.counts(NOW).oldest_pending_since == NOW - 8
-
-    def test_one_stream_can_be_counted_alone(self, storage: Storage) -> None:
-        for stream_id, rows in ((STREAM, 1), (OTHER_STREAM, 2)):
-            storage.streams.announce(an_announcement(stream_id=stream_id), NOW)
-            keep_many(storage, rows, stream_id=stream_id, reason="Why")
-            keep(storage, stream_id=stream_id, status=DEAD, reason="Unregistered")
-        assert storage.counts(NOW, OTHER_STREAM) == Counts(
-            active=2,
-            pending=2,
-            oldest_pending_since=NOW,
-            waiting={"Why": 2},
-            next_tries={"Why": NOW},
-            dead={"Unregistered": 1},
-        )
 
     # --- lists -------------------------------------------------------------------------------
 

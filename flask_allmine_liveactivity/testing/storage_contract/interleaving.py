@@ -73,7 +73,7 @@ def repair(storage: Any) -> None:
         now=NOW,
         lifetime=12 * HOUR,
         max_per_user=None,
-        missing_end=MissingEnd(an_announcement(), 0),
+        missing_end=MissingEnd(an_announcement(), None),
     )
 
 

@@ -64,6 +64,18 @@ def an_announcement(**given: Any) -> Announcement:
     return Announcement(**{**plain, **given})
 
 
+def an_update(**given: Any) -> Announcement:
+    """New content for ``STREAM``."""
+    plain: dict[str, Any] = {
+        "event": "update",
+        "state": None,
+        "content_state": {"title": "renamed"},
+        "said": "renamed",
+        "priority": 5,
+    }
+    return an_announcement(**{**plain, **given})
+
+
 def keep(storage: Storage, **given: Any) -> Session:
     """Store a session as it is."""
     session = a_session(**given)
@@ -119,10 +131,17 @@ def take(
     limit: int = 100,
     now: float = NOW,
     lease: float = LEASE,
+    round_robin: bool = False,
 ) -> list[Session]:
     """Claim under a claim id of its own."""
     return storage.sessions.claim(
-        stream_id, revision, claim_id=new_id(), limit=limit, now=now, leased_until=now + lease
+        stream_id,
+        revision,
+        claim_id=new_id(),
+        limit=limit,
+        now=now,
+        leased_until=now + lease,
+        round_robin=round_robin,
     )
 
 
@@ -139,6 +158,12 @@ def delivered(session: Session, revision: int = 1, **given: Any) -> Settlement:
         "whoever_holds_the_lease": True,
     }
     return Settlement(**{**plain, **given})
+
+
+def updated(session: Session, revision: int = 1, **given: Any) -> Settlement:
+    """It has been told an update, and runs on."""
+    plain: dict[str, Any] = {"status": SessionStatus.ACTIVE, "due_at": NOW}
+    return delivered(session, revision, **{**plain, **given})
 
 
 def gone(session: Session, **given: Any) -> Settlement:

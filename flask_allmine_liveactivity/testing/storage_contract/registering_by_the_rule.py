@@ -98,7 +98,7 @@ class RegisteringByTheRule:
             now=NOW,
             lifetime=LIFETIME,
             max_per_user=None,
-            missing_end=MissingEnd(an_announcement(), 0),
+            missing_end=MissingEnd(an_announcement(), None),
         )
         assert answer is Answer.LATE
         assert the_event(storage).due_at == newly_due(NOW)

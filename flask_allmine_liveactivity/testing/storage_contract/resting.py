@@ -153,7 +153,7 @@ class Resting:
         storage.streams.announce(an_announcement(stream_id="due"), NOW)
         storage.streams.announce(an_announcement(stream_id="reopened"), NOW)
         storage.streams.reopen("reopened", NOW)
-        storage.streams.announce(an_announcement(stream_id="newer", event="update"), NOW)
+        storage.streams.announce(an_announcement(stream_id="newer", event="of-tomorrow"), NOW)
         put_to_rest_by_an_earlier_version(storage, "newer", NOW + HOUR)
         names = ("resting", "held", "due", "reopened", "newer")
         before = [storage.streams.read(each) for each in names]

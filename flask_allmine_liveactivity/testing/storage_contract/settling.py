@@ -65,6 +65,23 @@ class Settling:
         after = found(storage, claimed)
         assert (after.status, after.delivered, after.claim_id) == (SessionStatus.ENDED, 3, None)
 
+    def test_where_a_token_was_taken_is_kept(self, storage: Storage) -> None:
+        keep_many(storage, 3)
+        claimed = take(storage, limit=3)
+        learned: list[str | None] = ["production", "sandbox", None]
+        storage.sessions.settle(
+            [
+                delivered(session, environment=environment)
+                for session, environment in zip(claimed, learned, strict=True)
+            ]
+        )
+        assert [found(storage, session).environment for session in claimed] == learned
+
+    def test_what_a_phone_says_of_its_token_is_kept(self, storage: Storage) -> None:
+        session = keep(storage, environment="sandbox")
+        assert found(storage, session).environment == "sandbox"
+        change(storage, session, environment="production")
+
     def test_what_waits_is_claimed_again_when_it_is_due(self, storage: Storage) -> None:
         keep(storage)
         (claimed,) = take(storage)

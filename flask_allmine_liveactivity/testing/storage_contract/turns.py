@@ -120,6 +120,18 @@ class _StreamsTurnByTurn(Streams):
         self._wait()
         return self._streams.due(now, limit)
 
+    def first_due(self) -> float | None:
+        self._wait()
+        return self._streams.first_due()
+
+    def take_questions(self, now: float, limit: int, again_at: float) -> list[StreamEvent]:
+        self._wait()
+        return self._streams.take_questions(now, limit, again_at)
+
+    def begin(self, events: Sequence[StreamEvent], at: float) -> None:
+        self._wait()
+        self._streams.begin(events, at)
+
     def held(self, limit: int) -> list[StreamEvent]:
         self._wait()
         return self._streams.held(limit)

@@ -79,8 +79,12 @@ class Waking:
     def test_what_was_reopened_has_nothing_to_wake_for(self, storage: Storage) -> None:
         storage.streams.announce(an_announcement(), NOW)
         reopened = storage.streams.reopen(STREAM, NOW)
-        assert storage.streams.wake(STREAM, NOW + 30 * HOUR, NOW) == reopened
-        assert storage.streams.read(STREAM) == reopened
+        woken = storage.streams.wake(STREAM, NOW + 30 * HOUR, NOW)
+        assert woken is not None
+        assert replace(woken, expires_at=reopened.expires_at) == reopened
+        # It is kept as long as its session, for the host is asked what it is.
+        assert woken.expires_at > NOW + 30 * HOUR
+        assert storage.streams.read(STREAM) == woken
 
     def test_other_streams_are_left_asleep(self, storage: Storage) -> None:
         event = storage.streams.announce(an_announcement(), NOW)

@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 
 from flask_allmine_liveactivity.simulator import Answer, Received
-from flask_allmine_liveactivity.simulator.page import Outlook, Simulator
+from flask_allmine_liveactivity.simulator.page import URL_PREFIX, HttpConsole, Outlook, Simulator
 from flask_allmine_liveactivity.simulator.page.events import HEARTBEAT, LOOK_AGAIN, next_look
 from flask_allmine_liveactivity.simulator.page.showable import DEEPEST, showable
 from flask_allmine_liveactivity.simulator.phones import Activity, Backend, Phone
@@ -183,9 +183,17 @@ def test_a_host_that_does_not_say_is_not_spoken_for(simulator: Simulator) -> Non
 def test_what_the_host_means_to_do_is_told_by_activity(simulator: Simulator) -> None:
     activity = phone_at(simulator, 200).follow(STREAM)
     others = {"elsewhere": Outlook("told")}
-    app_for(simulator, lambda _: {activity.id: Outlook("held", "BadTopic", 5.0), **others})
+    outlook = Outlook("held", "BadTopic", 5.0, event="update", asked_at=7.0, found="ready")
+    app_for(simulator, lambda _: {activity.id: outlook, **others})
     assert simulator.view()["outlooks"] == {
-        activity.id: {"fate": "held", "reason": "BadTopic", "nextTry": 5.0}
+        activity.id: {
+            "fate": "held",
+            "reason": "BadTopic",
+            "nextTry": 5.0,
+            "event": "update",
+            "askedAt": 7.0,
+            "found": "ready",
+        }
     }
 
 
@@ -210,3 +218,50 @@ def test_while_the_host_has_something_to_do_the_page_looks_again_soon(
     activity = phone_at(simulator, 200).follow(STREAM)
     app_for(simulator, lambda _: {activity.id: Outlook(fate)})
     assert next_look(simulator.view()) == (LOOK_AGAIN if soon else HEARTBEAT)
+
+
+def test_when_the_host_has_been_asked_the_page_looks_again(simulator: Simulator) -> None:
+    activity = phone_at(simulator, 200).follow(STREAM)
+    soon = time.time() + 3
+    app_for(simulator, lambda _: {activity.id: Outlook("follows", asked_at=soon)})
+    assert 3 < next_look(simulator.view()) <= 3 + LOOK_AGAIN
+
+
+def test_a_push_is_of_the_title_that_the_card_shows(simulator: Simulator) -> None:
+    """Attributes stay as they are; a name that may change is in what is shown."""
+    activity = phone_at(simulator, 200).follow(STREAM, {"title": "New"}, {"title": "Old"})
+    simulator.note(pushed(activity, Answer.accepted()))
+    (push,) = simulator.feed.pushes_after(0)
+    assert push["to"]["title"] == "New"
+
+
+# --- what the host is made to do ---------------------------------------------------------------
+
+
+def post(app: Flask, path: str) -> int:
+    return app.test_client().post(f"{URL_PREFIX}/{path}", json={}).status_code
+
+
+def test_a_host_dies_before_it_could_say() -> None:
+    died: list[str] = []
+    simulator = Simulator(console=HttpConsole("ada", "lovelace", dies=died.append))
+    assert post(app_for(simulator, None), f"die/{STREAM}") == 200
+    assert died == [STREAM]
+    simulator.stop()
+
+
+def test_whose_tables_are_not_known_does_not_die(simulator: Simulator) -> None:
+    assert post(app_for(simulator, None), f"die/{STREAM}") == 404
+
+
+def test_what_was_refused_is_sent_again(simulator: Simulator) -> None:
+    sent: list[str] = []
+    app = Flask("host")
+    app.debug = True
+    simulator.mount(app, resend=sent.append)
+    assert post(app, f"resend/{STREAM}") == 200
+    assert sent == [STREAM]
+
+
+def test_a_host_that_sends_nothing_again_says_so(simulator: Simulator) -> None:
+    assert post(app_for(simulator, None), f"resend/{STREAM}") == 404

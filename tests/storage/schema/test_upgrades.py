@@ -27,9 +27,22 @@ from storage.opening import open_storage
 from .by_hand import OF_EVENTS, columns, run, versions, write_version
 
 
+def drop_later(engine: Engine) -> None:
+    """What came after the first version."""
+    of_mariadb = engine.dialect.name in ("mysql", "mariadb")
+    for index, table in (
+        ("live_activity_events_check", OF_EVENTS),
+        ("live_activity_waiting_told", "live_activity_waiting"),
+    ):
+        run(engine, f"DROP INDEX {index}" + (f" ON {table}" if of_mariadb else ""))
+    for column in sorted(LATER):
+        table, _, name = column.partition(".")
+        run(engine, f"ALTER TABLE {table} DROP COLUMN {name}")
+
+
 def go_back(engine: Engine) -> None:
     """To the first version, as a backup brings it back."""
-    run(engine, f"ALTER TABLE {OF_EVENTS} DROP COLUMN announced_at")
+    drop_later(engine)
     write_version(engine, "1.1")
 
 

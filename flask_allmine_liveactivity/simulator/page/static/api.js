@@ -22,6 +22,7 @@ async function ask(method, url, body, token) {
 export const simulator = {
   phone: (id, action, body = {}) => ask("POST", `${config.base}phones/${id}/${action}`, body),
   apple: (body) => ask("POST", `${config.base}apple`, body),
+  resend: (streamId) => ask("POST", `${config.base}resend/${streamId}`, {}),
   clear: () => ask("POST", `${config.base}clear`, {}),
 };
 
@@ -51,4 +52,7 @@ export const host = {
   streams: () => ask("GET", config.console.streams),
   schedule: (stream) => asHost("POST", "", stream),
   happen: (streamId, moment) => asHost("POST", `/${streamId}/${moment}`, {}),
+  change: (streamId, changes) => asHost("PATCH", `/${streamId}`, changes),
+  /** It commits that the stream is cancelled, and dies before it could say so. */
+  die: (streamId) => ask("POST", `${config.base}die/${streamId}`, {}),
 };

@@ -1,18 +1,24 @@
-// What to try next: four things that go wrong in real life, and one button that does the next step.
+// What to try next: what happens in real life, or goes wrong there, and one button for the next step.
 
 import { act } from "./act.js";
-import { host, simulator } from "./api.js";
+import { config, host, simulator } from "./api.js";
+import { tellBehind } from "./behind.js";
 import { $, el, icon, setAttribute, setText } from "./dom.js";
-import { followers, letAllFollow, others, scheduleAgain, scheduled } from "./console.js";
-import { running } from "./facts.js";
+import {
+  askApp, dieUnsaid, followers, letAllFollow, moveOn, others, rename, scheduleAgain, scheduled,
+} from "./console.js";
+import { isBehind, running } from "./facts.js";
 import { isOver, isWrong, store } from "./store.js";
 import { tellUnfollowed, tellWrong } from "./why.js";
 
+const { changes, unsaid } = config.console ?? {};
 const STORIES = {
   cancel: "Cancel",
+  ...(changes ? { rename: "Rename", move: "Move" } : {}),
   flight: "Flight mode",
   rotate: "New token",
   apple: "Apple down",
+  ...(unsaid ? { unsaid: "Host dies" } : {}),
 };
 
 const THAT_IS_ALL = "That was the tour: now break it your own way.";
@@ -20,6 +26,8 @@ const THAT_IS_ALL = "That was the tour: now break it your own way.";
 const done = new Set();
 const seen = new Set(); // the first half of a story
 const tokens = new Map(); // of running activities, to see one rotate
+const contents = new Map(); // what they showed, to see one follow
+let latest = null; // the story that was done last
 
 export function renderCoach() {
   watch();
@@ -48,18 +56,48 @@ function watch() {
     if (before && before !== activity.token) seen.add("rotate");
     tokens.set(activity.id, activity.token);
   }
+  watchContents(all);
+  if (all.some(({ outlook }) => outlook?.found)) seen.add("unsaid");
   const wrong = all.filter(({ activity }) => isWrong(activity));
   if (wrong.length === 0) {
-    if (seen.has("flight")) done.add("flight");
-    if (seen.has("apple") && up) done.add("apple");
+    if (!all.some(isBehind)) finish("rename", "move");
+    finish("flight");
+    if (up) finish("apple");
     if (store.pushes.some((push) => push.event === "end" && push.status === 200)) {
-      done.add("cancel");
-      if (seen.has("rotate") && all.length === 0) done.add("rotate");
+      seen.add("cancel");
+      finish("cancel");
+      if (all.length === 0) finish("rotate", "unsaid");
     }
     return;
   }
   if (wrong.some(({ phone }) => phone.flightMode)) seen.add("flight");
   if (!up || answer !== "as-usual") seen.add("apple");
+}
+
+/** A countdown follows when it shows another time, or anything else that it did not show before. */
+function watchContents(all) {
+  for (const { activity } of all) {
+    const { startsAt, ...rest } = activity.contentState ?? {};
+    const shows = { startsAt, rest: JSON.stringify(rest, sorted) };
+    const before = contents.get(activity.id);
+    if (before && before.startsAt !== startsAt) seen.add("move");
+    if (before && before.rest !== shows.rest) seen.add("rename");
+    contents.set(activity.id, shows);
+  }
+}
+
+/** The same in whatever order it comes: an answer and an event have others. */
+const sorted = (_, value) =>
+  value?.constructor === Object
+    ? Object.fromEntries(Object.keys(value).sort().map((key) => [key, value[key]]))
+    : value;
+
+function finish(...stories) {
+  for (const story of stories) {
+    if (!seen.has(story) || done.has(story)) continue;
+    done.add(story);
+    latest = story;
+  }
 }
 
 function renderSteps() {
@@ -83,7 +121,7 @@ const currentStory = () => Object.keys(STORIES).find((name) => !done.has(name)) 
 function advise() {
   const all = running();
   const wrong = all.filter(({ activity }) => isWrong(activity));
-  const amiss = tellWrong(wrong) ?? tellUnfollowed(all);
+  const amiss = tellWrong(wrong) ?? tellBehind(all) ?? tellUnfollowed(all);
   if (!host.there) return amiss ?? { text: "Watch what your app does to these phones." };
   return amiss ?? setScene() ?? tell(currentStory());
 }
@@ -120,6 +158,11 @@ function setScene() {
 }
 
 function afterwards() {
+  const said = latest === "unsaid" ? "Nobody had said it, and every phone was told all the same. " : "";
+  return said + whatIsOver();
+}
+
+function whatIsOver() {
   if (currentStory() === null) return `Every countdown has ended. ${THAT_IS_ALL}`;
   if (done.has("cancel")) return "Every countdown has ended. Once more, with something going wrong?";
   return "That stream is over. Schedule it again, and let the phones follow it.";
@@ -136,6 +179,14 @@ function tell(story) {
   switch (story) {
     case "cancel":
       return { text: "Try it: press Cancel and watch the phones.", ...cancel };
+    case "rename":
+      return host.user ? renames(stream) : asks(stream, "Rename it in your app: the phones follow");
+    case "move":
+      return host.user ? moves(stream) : asks(stream, "Move it in your app: the countdowns follow");
+    case "unsaid":
+      return host.user ? dies(stream) : {
+        text: "End it in your app without a call of ours, as if it died there: it is asked what its streams are, and believed at its second answer.",
+      };
     case "flight": {
       if (followed.some(({ phone }) => phone.flightMode)) {
         return { text: "Now cancel: one phone is in flight mode and cannot hear it.", ...cancel };
@@ -172,6 +223,39 @@ function tell(story) {
       return { text: THAT_IS_ALL, ...cancel };
   }
 }
+
+const renames = (stream) => ({
+  text: "A stream may get another title while its countdowns run.",
+  label: `Rename “${stream.title}”`,
+  run: () => rename(stream, anotherTitle(stream)),
+  highlight: `[data-key="${stream.streamId}"] .retitle`,
+});
+
+const LIVE = ", live";
+
+const anotherTitle = ({ title }) =>
+  title.endsWith(LIVE) ? title.slice(0, -LIVE.length) : title + LIVE;
+
+const moves = (stream) => ({
+  text: "It may begin later. Nobody’s countdown must run out too early.",
+  label: `Move “${stream.title}” by 10 minutes`,
+  run: () => moveOn(stream),
+  highlight: `[data-key="${stream.streamId}"] .move`,
+});
+
+const asks = (stream, text) => ({
+  text: `${text} when it calls stream_changed, or is asked by itself.`,
+  label: "Ask the app what it is now",
+  run: () => askApp(stream),
+  highlight: `[data-key="${stream.streamId}"] .ask`,
+});
+
+const dies = (stream) => ({
+  text: "The host may die after its commit, before it could say a word.",
+  label: `Cancel “${stream.title}”, and die`,
+  run: () => dieUnsaid(stream),
+  highlight: `[data-key="${stream.streamId}"] .die`,
+});
 
 let highlighted = null;
 

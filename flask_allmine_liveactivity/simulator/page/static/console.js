@@ -20,6 +20,7 @@ const STATUS = {
   cancelled_by_host: "Cancelled",
   cancelled_by_guest: "Cancelled",
 };
+const LATER = 600; // seconds
 const MOMENTS = { cancel: "Cancel", ready: "Ready", start: "Start", expire: "Expire" };
 
 /** Those that a phone can follow and the host can end. */
@@ -47,6 +48,16 @@ export async function letAllFollow(stream) {
 export async function scheduleAgain(stream) {
   return host.happen(stream.streamId, "reschedule");
 }
+
+export const rename = (stream, title) => host.change(stream.streamId, { title });
+
+export const moveOn = (stream) =>
+  host.change(stream.streamId, { startsAt: stream.startsAt + LATER });
+
+export const dieUnsaid = (stream) => host.die(stream.streamId);
+
+/** What the app says of itself: its own tables are not known here. */
+export const askApp = (stream) => host.happen(stream.streamId, "changed");
 
 let prepared = false;
 
@@ -96,13 +107,55 @@ function createStream(stream) {
     el("p", { class: "stream-about" },
       el("span", { class: "starts", role: "timer", "aria-live": "off" }),
       el("span", { class: "followed" })),
-    el("div", { class: "moments", role: "group", "aria-label": `What happens to ${stream.title}` },
+    el("div", { class: "moments", role: "group" },
       ...Object.entries(MOMENTS).map(([name, words]) => moment(name, words)),
+      ...changes(click),
       el("button", { type: "button", class: "button wide again", hidden: true,
         onclick: click(scheduleAgain) }, "Schedule again"),
       el("button", { type: "button", class: "button wide all", hidden: true,
-        onclick: click(letAllFollow) }, "Follow it on all phones")));
+        onclick: click(letAllFollow) }, "Follow it on all phones")),
+    el("form", { class: "rename", hidden: true, onsubmit: saveTitle(latest) },
+      el("input", { name: "title", autocomplete: "off", maxlength: "60", required: true,
+        "aria-label": "New title" }),
+      el("button", { class: "button", type: "submit" }, "Save")));
 }
+
+/** What may change while the countdowns run. */
+function changes(click) {
+  const button = (name, words, doing, more = {}) =>
+    el("button", { type: "button", class: `button change ${name}`, onclick: doing, ...more }, words);
+  if (config.console.login === null) {
+    const title = "Calls stream_changed: your streams callback is asked, and what differs is told";
+    return config.console.changes
+      ? [button("wide ask", "Ask the app what it is now", click(askApp), { title })] : [];
+  }
+  return [
+    button("retitle", "Rename", openTitle),
+    button("move", "+10 min", click(moveOn)),
+    ...(config.console.unsaid ? [button("die", "Cancel and die", click(dieUnsaid), {
+      title: "The host commits that it is cancelled, and dies before it could say so" })] : []),
+  ];
+}
+
+function openTitle(event) {
+  const form = $(".rename", event.currentTarget.closest(".stream"));
+  form.hidden = !form.hidden;
+  if (form.hidden) return;
+  const field = $("input", form);
+  field.value = $("h3", form.parentNode).textContent;
+  field.select();
+}
+
+const saveTitle = (latest) => (event) => {
+  event.preventDefault();
+  const form = event.currentTarget;
+  const title = $("input", form).value.trim();
+  if (!title) return;
+  act($("button", form), async () => {
+    await rename(latest(), title);
+    show(form, false, $(".retitle", form.parentNode));
+  });
+};
 
 function updateStream(node, stream) {
   const over = isOver(stream);
@@ -117,9 +170,11 @@ function updateStream(node, stream) {
   const again = $(".again", node);
   // Shown before the others are hidden: it inherits the focus.
   show(again, over && mine, null);
-  for (const button of node.querySelectorAll("[data-moment]")) {
+  for (const button of node.querySelectorAll("[data-moment], .change")) {
     show(button, !over && mine, again);
   }
+  if (over || !mine) show($(".rename", node), false, again);
+  setAttribute($(".moments", node), "aria-label", `What happens to ${stream.title}`);
   if (!over && document.activeElement === document.body) again.blur();
   show($(".all", node), !over && others(stream).length > 0, $(".cancel", node));
   tickStream(node);

@@ -1,8 +1,9 @@
 // What is known of a Live Activity, and nothing else: what the endpoint has answered, what the host
 // has written down, what Apple has answered, and what the phone has made of it.
 
+import { host as theHost } from "./api.js";
 import { atTime, now } from "./clock.js";
-import { shown, runs, store } from "./store.js";
+import { isOver, runs, shown, store, streamOf } from "./store.js";
 
 /** Those that run, each with its phone and what the host means to do (null: nothing is known). */
 export const running = () =>
@@ -20,6 +21,25 @@ export const isKnown = ({ activity, outlook }) =>
 
 /** Whether the host will tell it of the end: it knows it, and has not done with it already. */
 export const isFollowed = (it) => isKnown(it) && !["given-up", "told"].includes(it.outlook?.fate);
+
+/** Whether it runs, and rightly, and the host will tell it, but it shows what was: by the host’s own
+ * list, where the page knows that, or else by what the host has to do yet. */
+export function isBehind(it) {
+  const { activity, outlook } = it;
+  const stream = streamOf(activity.streamId);
+  if (!stream || isOver(stream) || !isFollowed(it)) return false;
+  if (!theHost.user) {
+    return activity.storedAtApple || (outlook?.event === "update" && isToDo(outlook));
+  }
+  const { title, startsAt } = activity.contentState ?? {};
+  return (
+    (typeof title === "string" && title !== stream.title) ||
+    (typeof startsAt === "number" && startsAt !== stream.startsAt)
+  );
+}
+
+/** Whether the host has something to tell it yet. */
+export const isToDo = (outlook) => ["waits", "held"].includes(outlook?.fate);
 
 /** Those that are not followed, in a few words. */
 export const unfollowed = (all) => {
@@ -55,13 +75,15 @@ function endpoint(phone, { registration: it, awaitsRegistration, token }) {
 
 function host(outlook) {
   if (!outlook) return ["does not know it", "bad"];
-  const { fate, reason, nextTry } = outlook;
+  const { fate, reason, nextTry, event, found } = outlook;
   const because = reason ? `, ${reason}` : "";
+  if (found) return [`was asked, and says “${found}”: once`, "doubt"];
   if (fate === "follows") return ["will send its end push", "good"];
   if (fate === "told") return ["has sent its end push", "good"];
   if (fate === "given-up") return [`has given it up${because}`, "bad"];
   if (fate === "held") return [`holds the stream${because}`, "bad"];
-  return [`has to send its end push${nextTry > now() ? `, next try ${atTime(nextTry)}` : ""}`, "doubt"];
+  const what = event === "update" ? "an update" : "its end push";
+  return [`has to send ${what}${nextTry > now() ? `, next try ${atTime(nextTry)}` : ""}`, "doubt"];
 }
 
 function apple({ push, storedAtApple, dropped }) {
@@ -69,6 +91,10 @@ function apple({ push, storedAtApple, dropped }) {
   if (storedAtApple) return ["200, kept for later", "doubt"];
   return dropped ? ["200, but the phone dropped it", "bad"] : ["200 OK", "good"];
 }
+
+/** When the host is asked what its streams are. */
+export const nextQuestion = ({ askedAt }) =>
+  askedAt > now() ? `at ${atTime(askedAt)}` : "now";
 
 /** When the host tries again: a time of day. */
 export const nextTry = ({ nextTry: at }) =>

@@ -4,7 +4,7 @@ import { act } from "./act.js";
 import { simulator } from "./api.js";
 import { hourAndMinute, now, remaining, today } from "./clock.js";
 import { $, animate, el, icon, keyed, setAttribute, setText } from "./dom.js";
-import { isWrong } from "./store.js";
+import { isWrong, titleOf } from "./store.js";
 
 const ALERT_STAYS = 7; // seconds
 
@@ -72,14 +72,13 @@ export function tickLockScreen(node) {
 function createCard(phoneId, { id, attributes }) {
   const swipe = (event) =>
     act(event.currentTarget, () => simulator.phone(phoneId, "swipe-away", { activityId: id }));
-  const title = attributes.title ?? "Live Activity";
   const card = el("li", { class: "card" },
     el("div", { class: "card-head" },
       el("span", { class: "app-icon" }, icon("allmine")),
       el("span", { class: "card-host" }, attributes.host ? `Allmine · ${attributes.host}` : "Allmine"),
-      el("button", { class: "swipe", type: "button", title: "Swipe away",
-        "aria-label": `Swipe away ${title}`, onclick: swipe }, icon("close"))),
-    el("p", { class: "card-title" }, title),
+      el("button", { class: "swipe", type: "button", title: "Swipe away", onclick: swipe },
+        icon("close"))),
+    el("p", { class: "card-title" }),
     el("p", { class: "card-count", role: "timer", "aria-live": "off" }),
     el("p", { class: "card-state" }),
     el("span", { class: "bar", "aria-hidden": "true" }, el("i")));
@@ -92,6 +91,9 @@ function updateCard(card, activity) {
   const { state, contentState, startedAt, dismissesAt } = activity;
   setAttribute(card, "data-state", state);
   setAttribute(card, "data-wrong", isWrong(activity));
+  const title = titleOf(activity);
+  setText($(".card-title", card), title);
+  setAttribute($(".swipe", card), "aria-label", `Swipe away ${title}`);
   const startsAt = contentState?.startsAt;
   Object.assign(card.dataset, {
     startsAt: typeof startsAt === "number" ? startsAt : "",

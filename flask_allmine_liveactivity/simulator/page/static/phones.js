@@ -6,7 +6,7 @@ import { atTime, now } from "./clock.js";
 import { $, animate, el, icon, keyed, setAttribute, setText, show } from "./dom.js";
 import { factsOf } from "./facts.js";
 import { lockScreen, tickLockScreen, updateLockScreen } from "./lock-screen.js";
-import { isOver, runs, store } from "./store.js";
+import { isOver, runs, store, titleOf } from "./store.js";
 
 let lastPush = 0;
 
@@ -119,7 +119,7 @@ function updateFacts(list, phone) {
 }
 
 function updateFact(item, phone, activity) {
-  setText($("b", item), phone.activities.length > 1 ? (activity.attributes.title ?? "Live Activity") : "");
+  setText($("b", item), phone.activities.length > 1 ? titleOf(activity) : "");
   keyed($("dl", item), factsOf(phone, activity), {
     key: ([name]) => name,
     create: ([name]) => el("div", {}, el("dt", {}, name), el("dd", {})),
@@ -153,8 +153,9 @@ function updateFollow(node, phone) {
 export function followStream(phone, stream) {
   return simulator.phone(phone.id, "follow", {
     streamId: stream.streamId,
+    // The title in both: an app whose ContentState has none shows the one that it began with.
     attributes: { title: stream.title, host: stream.host },
-    contentState: { status: "scheduled", startsAt: stream.startsAt },
+    contentState: { title: stream.title, status: "scheduled", startsAt: stream.startsAt },
   });
 }
 

@@ -61,6 +61,10 @@ export const isOver = (stream) => stream.status !== "scheduled";
 export const streamOf = (streamId) =>
   store.streams.find((stream) => stream.streamId === streamId) ?? null;
 
+/** What its app calls it: a name that may change is in what it shows, and no attribute. */
+export const titleOf = ({ contentState, attributes }) =>
+  [contentState?.title, attributes?.title].find((it) => typeof it === "string") ?? "Live Activity";
+
 export const runs = (activity) => activity.state === "active" || activity.state === "stale";
 
 /** A countdown on a lock screen to a stream that is over. */

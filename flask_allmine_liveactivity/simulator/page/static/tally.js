@@ -1,6 +1,6 @@
 // Whether the page is live, and whether the lock screens tell the truth.
 
-import { isFollowed, running, unfollowed } from "./facts.js";
+import { isBehind, isFollowed, running, unfollowed } from "./facts.js";
 import { isWrong } from "./store.js";
 import { $, setAttribute, setText } from "./dom.js";
 
@@ -13,13 +13,16 @@ export function renderTally(store) {
   const all = running();
   const wrong = all.filter(({ activity }) => isWrong(activity));
   const isTold = all.every(isFollowed);
+  const behind = all.filter(isBehind).length;
   const words = wrong.length
     ? `${wrong.length === 1 ? "1 countdown" : `${wrong.length} countdowns`} should have ended`
     : all.length === 0
       ? "No countdown runs"
-      : `${count(all.length)}, ${isTold ? `as ${all.length === 1 ? "it" : "they"} should` : unfollowed(all)}`;
+      : behind
+        ? `${count(all.length)}, ${behind === 1 ? "1 shows" : `${behind} show`} what was`
+        : `${count(all.length)}, ${isTold ? `as ${all.length === 1 ? "it" : "they"} should` : unfollowed(all)}`;
   const tally = $("#tally");
-  setAttribute(tally, "data-state", wrong.length || !isTold ? "wrong" : all.length ? "right" : "none");
+  setAttribute(tally, "data-state", wrong.length || behind || !isTold ? "wrong" : all.length ? "right" : "none");
   setText(tally, words);
 }
 

@@ -3,7 +3,7 @@
 
 import { config, host, simulator } from "./api.js";
 import { now } from "./clock.js";
-import { answered, isAccepted, isKnown, isTaken, nextTry } from "./facts.js";
+import { answered, isAccepted, isKnown, isTaken, nextQuestion, nextTry } from "./facts.js";
 import { store, streamOf } from "./store.js";
 
 const ENDPOINT = {
@@ -33,7 +33,7 @@ export const tellUnfollowed = (all) =>
 /** What to say of countdowns that should have ended. */
 export const tellWrong = (all) => first([...AT_APPLE, ...UNREGISTERED, ...AT_THE_HOST], all);
 
-function first(cases, all) {
+export function first(cases, all) {
   for (const { is, tell } of cases) {
     const group = all.filter(is);
     if (group.length) return tell(group, group[0]);
@@ -41,20 +41,20 @@ function first(cases, all) {
   return null;
 }
 
-const who = (group) => {
+export const who = (group) => {
   const names = [...new Set(group.map(({ phone }) => phone.name))];
   return names.length > 2 ? `${names.length} phones` : names.join(" and ");
 };
-const some = (group, one, many) => (group.length === 1 ? one : many);
-const isAway = ({ phone }) => phone.flightMode;
+export const some = (group, one, many) => (group.length === 1 ? one : many);
+export const isAway = ({ phone }) => phone.flightMode;
 const isUnregistered = (it) => !isKnown(it) || it.activity.awaitsRegistration;
-const isAmiss = () => !store.state.apple.up || store.state.apple.answer !== "as-usual";
+export const isAmiss = () => !store.state.apple.up || store.state.apple.answer !== "as-usual";
 const needsPush = (it) =>
   isKnown(it) && !isAccepted(it.activity) && it.outlook?.fate !== "given-up";
 
-/** What Apple has answered to whom; each answer once. */
-function apple(group) {
-  const pushed = group.filter(({ activity }) => activity.push && !isAccepted(activity));
+/** What Apple has answered to whom, of those that it has not accepted; each answer once. */
+export function apple(group, isDone = isAccepted) {
+  const pushed = group.filter(({ activity }) => activity.push && !isDone(activity));
   const said = new Set(pushed.map(({ activity: { push } }) =>
     push.status === 0 ? "nothing" : answered(push)));
   return pushed.length ? `Apple answered ${[...said].join(", ")} to ${who(pushed)}.` : null;
@@ -68,7 +68,7 @@ async function each(group, doing) {
   return state;
 }
 
-const land = (group) => ({
+export const land = (group) => ({
   label: some(group, `End flight mode on ${group[0].phone.name}`, "End flight mode on all of them"),
   run: () => each(group, ({ phone }) => simulator.phone(phone.id, "flight-mode", { on: false })),
   highlight: `[data-key="${group[0].phone.id}"] .flight`,
@@ -91,6 +91,11 @@ const rotate = (group) => ({
   run: () => each(group, ({ phone, activity }) =>
     simulator.phone(phone.id, "rotate-token", { activityId: activity.id })),
   highlight: `[data-key="${group[0].phone.id}"] .rotate`,
+});
+
+export const sendAgain = ({ activity }) => ({
+  label: "Let the host send it again",
+  run: () => simulator.resend(activity.streamId),
 });
 
 function sayAgain({ activity }) {
@@ -136,7 +141,7 @@ const AT_APPLE = [
 ];
 
 /** What the host means to do, where it says so. */
-function meansTo(outlook) {
+export function meansTo(outlook) {
   switch (outlook?.fate) {
     case "given-up": return "The host has given up, and sends nothing more until the app registers again.";
     case "held": return `The host holds the stream: it is the same for every token. ${nextTry(outlook)}`;
@@ -146,7 +151,8 @@ function meansTo(outlook) {
 }
 
 /** What is not registered, where the host has the countdown itself. */
-const what = (group) => (group.every(isKnown) ? " its new token" : "");
+const what = (group) =>
+  group.every(isKnown) ? some(group, " its new token", " their new tokens") : "";
 
 const because = ({ reason }) => (reason ? ` (${reason})` : "");
 
@@ -214,8 +220,9 @@ const AT_THE_HOST = [
   {
     is: ({ outlook }) => outlook?.fate === "held",
     tell: (_, it) => ({
-      text: `The host holds the stream (${it.outlook.reason}). ${nextTry(it.outlook)} Saying it again lifts that.`,
-      ...sayAgain(it),
+      text: `The host holds the stream (${it.outlook.reason}). ${nextTry(it.outlook)} ${
+        config.resends ? "“flask live-activity resend”" : "Saying it again"} lifts that.`,
+      ...(config.resends ? sendAgain(it) : sayAgain(it)),
     }),
   },
   {
@@ -240,6 +247,20 @@ const AT_THE_HOST = [
     }),
   },
   TOLD,
+  {
+    is: ({ outlook }) => outlook?.fate === "follows" && outlook.found,
+    tell: (_, { outlook }) => ({
+      text: `The host was asked, and says “${outlook.found}”. It is asked once more ${nextQuestion(outlook)}: two answers in a row are believed.`,
+      label: "Wait",
+    }),
+  },
+  {
+    is: ({ outlook }) => outlook?.fate === "follows" && outlook.askedAt,
+    tell: (_, { outlook }) => ({
+      text: `The stream is over, and the host has not said so. It is asked what its streams are: ${nextQuestion(outlook)}.`,
+      label: "Wait",
+    }),
+  },
   {
     is: ({ outlook }) => outlook?.fate === "follows",
     tell: (_, it) => ({
