@@ -45,7 +45,7 @@ def take(browser: Browser, scheme: str, size: tuple[int, int], picture: Path) ->
         desk.say(TITLE, "Cancel")
         for name in ("Alan", "Mary"):
             desk.sees_end(name, TITLE, "Cancelled")
-        expect(desk.pushes).to_have_count(3)
+        expect(desk.ends).to_have_count(3)
         expect(desk.phone("Grace")).to_contain_text("has sent its end push")
         desk.page.evaluate("scrollTo(0, 0)")
         desk.page.screenshot(path=picture)
