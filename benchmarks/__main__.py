@@ -25,6 +25,7 @@ from machine import machine
 from measure import measured
 from report import write_report
 from sink import Sink, sink
+from updates import EVENTS
 
 RESULTS = Path(__file__).parent / "results.json"
 APNS2 = "12.2.0"
@@ -45,10 +46,18 @@ class Sizes:
     registrations: int
     seconds: float
     """Of registrations for one stream."""
+    streams: int
+    """That the host is asked about."""
+    updated: int
+    """The audience of an update, or of an end beside it."""
+    restless: float
+    """How many seconds a stream changes each second."""
 
 
-FULL = Sizes(2, (1_000, 10_000, 100_000, 1_000_000), 50_000, 1_000_000, 8_000, 10.0)
-QUICK = Sizes(1, (1_000, 10_000), 10_000, 50_000, 2_000, 2.0)
+FULL = Sizes(
+    2, (1_000, 10_000, 100_000, 1_000_000), 50_000, 1_000_000, 8_000, 10.0, 100_000, 200_000, 60.0
+)
+QUICK = Sizes(1, (1_000, 10_000), 10_000, 50_000, 2_000, 2.0, 5_000, 20_000, 20.0)
 STORAGES = ("SQLite", "PostgreSQL", "MariaDB")
 
 # How many seconds an answer takes to come back, and how many are in flight meanwhile: near the
@@ -219,6 +228,52 @@ class Bench:
                     rows.append({"storage": storage, "workers": workers, **found})
         return rows
 
+    def questions(self) -> list[Row]:
+        """Rounds of questions: the first, those that follow, and one beside a fan-out."""
+        rows: list[Row] = []
+        streams = self.sizes.streams
+        audience = {"audience": self.sizes.updated}
+        for storage in ("SQLite", "PostgreSQL"):
+            for first, count in ((True, streams // 10), (False, streams)):
+                with a_database(storage, self.folder) as uri:
+                    if uri is None:
+                        continue
+                    found = measured(
+                        "questions", "asked", storage_uri=uri, count=count, first=first
+                    )
+                    what = "first" if first else "next"
+                    rows.append({"storage": storage, "what": what, **found})
+            for what in ("fan-out", "both"):
+                with a_database(storage, self.folder) as uri:
+                    if uri is None:
+                        continue
+                    given = {**self._to_sink(), "storage_uri": uri, "count": streams, **audience}
+                    found = measured("questions", "beside", **given, questions=what == "both")
+                    rows.append({"storage": storage, "what": what, **audience, **found})
+        return rows
+
+    def updates(self) -> list[Row]:
+        """Updates beside ends, of a stream that changes each second, and to who comes late."""
+        rows: list[Row] = []
+        count = self.sizes.updated
+        measures: list[tuple[str, Row]] = [
+            *(("told", {**self._to_sink(), "count": count, "event": event}) for event in EVENTS),
+            ("restless", {**self._to_sink(), "count": count, "seconds": self.sizes.restless}),
+            ("latecomer", {"count": 1_000}),
+            ("latecomer", {"count": self.sizes.million}),
+        ]
+        for storage in ("SQLite", "PostgreSQL"):
+            for what, given in measures:
+                with a_database(storage, self.folder) as uri:
+                    if uri is None:
+                        continue
+                    found = measured("updates", what, storage_uri=uri, **given)
+                    event = {"event": given["event"]} if what == "told" else {}
+                    rows.append(
+                        {"storage": storage, "what": what, "count": count, **event, **found}
+                    )
+        return rows
+
 
 PARTS: dict[str, Callable[[Bench], list[Row]]] = {
     "fan_out": Bench.fan_out,
@@ -228,6 +283,8 @@ PARTS: dict[str, Callable[[Bench], list[Row]]] = {
     "beside_a_fan_out": Bench.beside_a_fan_out,
     "workers": Bench.workers,
     "fairness": Bench.fairness,
+    "questions": Bench.questions,
+    "updates": Bench.updates,
 }
 
 

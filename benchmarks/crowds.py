@@ -28,7 +28,7 @@ def make_worker() -> Flask:
 
 
 @contextlib.contextmanager
-def working(count: int, **host: Any) -> Iterator[None]:
+def working(count: int, factory: str = "crowds:make_worker", **host: Any) -> Iterator[None]:
     """So many of ``flask live-activity worker``, which have begun to look."""
     workers = [
         subprocess.Popen(
@@ -37,7 +37,7 @@ def working(count: int, **host: Any) -> Iterator[None]:
                 "-m",
                 "flask",
                 "--app",
-                "crowds:make_worker",
+                factory,
                 "live-activity",
                 "worker",
             ],
@@ -67,7 +67,7 @@ def shared(storage_uri: str, url: str, ca: str, count: int, workers: int) -> dic
     with working(workers, storage_uri=storage_uri, url=url, ca=ca), app.app_context():
         began = time.perf_counter()
         notify_stream_state(STREAM, "ready")
-        _wait_until_told(installation, STREAM)
+        wait_until_told(installation, STREAM)
         seconds = time.perf_counter() - began
     installation.close()
     return {"per_second": count / seconds}
@@ -88,7 +88,7 @@ def fair(storage_uri: str, url: str, ca: str, count: int, workers: int) -> dict[
         for stream in small:
             began = time.perf_counter()
             notify_stream_state(stream, "ready")
-            _wait_until_told(installation, stream, 0.01)
+            wait_until_told(installation, stream, 0.01)
             waited.append(time.perf_counter() - began)
         left = installation.storage.counts(time.time(), STREAM).pending
     installation.close()
@@ -96,7 +96,8 @@ def fair(storage_uri: str, url: str, ca: str, count: int, workers: int) -> dict[
     return {"longest_wait": max(waited), "left_of_the_large_one": left}
 
 
-def _wait_until_told(installation: Installation, stream: str, look: float = 0.05) -> None:
+def wait_until_told(installation: Installation, stream: str, look: float = 0.05) -> None:
+    """Return once nobody of a stream is to be told its first event any more."""
     # Not a count, which goes through the audience and would be in the way of what is measured.
     while installation.storage.sessions.next_due(stream, 1) is not None:
         time.sleep(look)

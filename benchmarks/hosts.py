@@ -117,20 +117,29 @@ def fill(installation: Installation, count: int, stream: str = STREAM) -> None:
             for number in range(begin, min(begin + 5000, count))
         ]
         with storage.engine.begin() as connection:
-            _insert(connection, phones)
+            insert(connection, phones)
     with storage.engine.begin() as connection:
-        _analyze(connection)
+        analyze(connection)
 
 
-def _insert(connection: Connection, phones: list[Session]) -> None:
+def insert(connection: Connection, phones: list[Session]) -> None:
+    """Insert phones into both tables, past all checks."""
     connection.execute(sessions.insert(), [session_row(phone) for phone in phones])
     connection.execute(active_sessions.insert(), [active_row(phone) for phone in phones])
 
 
-def _analyze(connection: Connection) -> None:
+def analyze(connection: Connection) -> None:
+    """Have the database count what was just filled in."""
     # By itself it comes a minute later, and until then a plan may be that of an empty table.
     if connection.dialect.name == "postgresql":
         connection.execute(text("ANALYZE"))
+
+
+def compact(connection: Connection) -> None:
+    """Have the database clear away what changes have left behind, as it does by itself in time."""
+    if connection.dialect.name == "postgresql":
+        # A transaction around it would be refused.
+        connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("VACUUM ANALYZE"))
 
 
 def filled(storage_uri: str, count: int) -> dict[str, int]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from late import WAYS
 from plot import draw
+from updates import EVENTS
 
 DOCS = Path(__file__).parents[1] / "docs"
 BEGIN, END = "<!-- measured: made by `make bench` -->", "<!-- /measured -->"
@@ -24,6 +25,7 @@ NAMES = {
     "mopyapns": "`mopyapns`, one by one",
     "h2load": "h2load (C)",
 }
+NAMES_OF_ROUNDS = {"first": "the first round", "next": "those that follow"}
 
 
 def write_report(results: dict[str, Any], *, preview: bool) -> None:
@@ -209,6 +211,114 @@ def _fairness(rows: Sequence[Row]) -> str:
     return "### A stream of ten that ends while a large one is being told\n\n" + _table(head, body)
 
 
+def _questions(rows: Sequence[Row]) -> str:
+    def one(row: Row, figure: str, digits: int = 1) -> str:
+        return _number(row.get(figure), digits)
+
+    def by_itself(row: Row) -> list[str]:
+        server = row.get("servers_cpu")
+        return [
+            f"{row['storage']}, {NAMES_OF_ROUNDS[row['what']]}, {row['count']:,}",
+            one(row, "seconds"),
+            one(row, "cpu"),
+            _number(server, 1),
+            _number(1e6 * row["cpu"] / row["count"]),
+        ]
+
+    def beside(storage: str) -> list[str]:
+        alone, both = (
+            next(row for row in rows if row["storage"] == storage and row["what"] == what)
+            for what in ("fan-out", "both")
+        )
+        return [
+            storage,
+            one(both, "seconds"),
+            one(both, "cpu"),
+            one(alone, "per_second", 0),
+            one(both, "per_second", 0),
+            _ratio(both["per_second"], alone["per_second"]),
+            one(alone, "longest_wait", 2),
+            one(both, "longest_wait", 2),
+        ]
+
+    alone = [row for row in rows if row["what"] in NAMES_OF_ROUNDS]
+    head = ["storage, round, streams", "s", "own CPU, s", "PostgreSQL's CPU, s", "own, us a stream"]
+    head_beside = [
+        "storage", "a round, s", "CPU of those who ask, s", "pushes/s without", "pushes/s with",
+        "of that", "longest wait of ten phones without, s", "and with, s",
+    ]  # fmt: skip
+    streams = max((row["count"] for row in alone), default=0)
+    audience = max((row.get("audience", 0) for row in rows), default=0)
+    return (
+        "### The host is asked about its streams\n\n"
+        "In a first round each answer is written, and is an update to be told; in those that "
+        "follow nothing has changed. The host answers at once.\n\n"
+        + _table(head, map(by_itself, alone))
+        + f"\nA round about {streams:,} streams in a worker that tells {audience:,} phones of an "
+        "end, while streams of ten end, too; beside the same worker without questions.\n\n"
+        + _table(head_beside, map(beside, _distinct(rows, "storage")))
+    )
+
+
+def _updates(rows: Sequence[Row]) -> str:
+    def told(storage: str) -> list[str]:
+        cells = [storage]
+        end = median(rows, "per_second", storage=storage, event=EVENTS[0])
+        for event in EVENTS:
+            figure = median(rows, "per_second", storage=storage, event=event)
+            cells += [_number(figure), _ratio(figure, end)]
+        return [*cells[:2], *cells[3:]]
+
+    def restless(row: Row) -> list[str]:
+        alone = median(rows, "per_second", storage=row["storage"], event=EVENTS[-1])
+        least = None if alone is None else row["count"] / alone
+        return [
+            f"{row['storage']}, {row['count']:,}",
+            *[_number(row[name], 1) for name in ("interval", "longest_interval")],
+            _number(least, 1),
+            _ratio(row["interval"], least),
+            *[_number(row[name], 2) for name in ("update_waits", "end_waits")],
+        ]
+
+    def late(row: Row) -> list[str]:
+        figures = ("register", "next_due", "claim", "nobody", "until_cleared", "first_look")
+        return [
+            f"{row['storage']}, {row['count']:,}",
+            *[_number(row[name], 2) for name in figures],
+        ]
+
+    def of(what: str) -> list[Row]:
+        return [row for row in rows if row["what"] == what]
+
+    count = max(row["count"] for row in of("told"))
+    return (
+        f"### Updates beside ends, to {count:,}\n\n"
+        + _table(
+            ["storage", "an end, pushes/s", "an update", "of that", "the next update", "of that"],
+            map(told, _distinct(rows, "storage")),
+        )
+        + "\nA stream that changes each second: how often a phone is told, beside its audience by "
+        "the pushes a second that the next update takes alone; and how long streams of ten wait "
+        "meanwhile that change, or end.\n\n"
+        + _table(
+            [
+                "storage, audience", "mean interval, s", "longest", "audience by pushes/s, s",
+                "ratio", "longest wait of ten, an update, s", "an end, s",
+            ],
+            map(restless, of("restless")),
+        )
+        + "\nA phone that registers once so many have been told an update; milliseconds.\n\n"
+        + _table(
+            [
+                "storage, audience", "registers", "who is next", "claim of one",
+                "both, once it is told", "both, until what the round left is cleared away",
+                "the first look of all",
+            ],
+            map(late, of("latecomer")),
+        )
+    )  # fmt: skip
+
+
 TABLES: dict[str, Callable[[Sequence[Row]], str]] = {
     "fan_out": _fan_out,
     "engines": _engines,
@@ -217,4 +327,6 @@ TABLES: dict[str, Callable[[Sequence[Row]], str]] = {
     "beside_a_fan_out": _beside,
     "workers": _workers,
     "fairness": _fairness,
+    "questions": _questions,
+    "updates": _updates,
 }
