@@ -148,7 +148,7 @@ def make_asked(storage_uri: str, **host: Any) -> Flask:
 def make_worker() -> Flask:
     """What a worker process loads: a host that is asked, and notes when."""
     app = make_host(**json.loads(os.environ["BENCH_HOST"]))
-    seen = Path(os.environ[SEEN]).open("a", buffering=1)  # noqa: SIM115
+    seen = Path(os.environ[SEEN]).open("a", buffering=1)  # noqa: SIM115 - to the process's end
 
     def noted_answers(ids: Sequence[str]) -> dict[str, Countdown]:
         thread, cpu = threading.get_native_id(), time.thread_time()

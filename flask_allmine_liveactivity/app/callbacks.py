@@ -10,6 +10,7 @@ from flask import current_app
 
 from flask_allmine_liveactivity.app.calling import call_host
 from flask_allmine_liveactivity.model import StreamState
+from flask_allmine_liveactivity.model.countdown import Countdown
 from flask_allmine_liveactivity.streams.announcement import stream_state
 
 logger = logging.getLogger(__name__)
@@ -18,7 +19,8 @@ _State = StreamState | str | None
 _Content = Mapping[str, Any] | None
 Guard = Callable[[str, str], _State | Awaitable[_State]]
 ContentState = Callable[[str, StreamState], _Content | Awaitable[_Content]]
-_Answers = Mapping[Any, Any]
+# By stream id: a string, an ``ObjectId`` or a UUID.
+_Answers = Mapping[Any, Countdown | StreamState | str | None]
 AskAboutStreams = Callable[[list[str]], _Answers | Awaitable[_Answers]]
 UserIdLoader = Callable[[dict[str, Any]], Any]
 

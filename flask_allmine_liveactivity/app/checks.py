@@ -172,7 +172,7 @@ def _streams(installation: Installation, *, may_look: bool) -> list[Finding]:
         return [Finding("streams", True, f"{every}; there is no stream yet to try it with")]
     try:
         answer = installation.streams.ask_strictly(stream_id)
-    except Exception as error:
+    except Exception as error:  # whatever the host's callback raises
         said = f"asked about stream {stream_id}: {type(error).__name__}: {error}"
         return [Finding("streams", False, said)]
     return [Finding("streams", True, f"{every}; of stream {stream_id} it says {_shown(answer)}")]
@@ -192,7 +192,7 @@ def _shown(answer: HostAnswer) -> str:
     if isinstance(answer, Silence):
         return "nothing: it is asked again later"
     if isinstance(answer, Countdown):
-        return f"that it starts at {utc(float(answer.starts_at))}"  # type: ignore[arg-type]
+        return f"that it starts at {utc(answer.kept()['starts_at'])}"
     return "that it is to come, with nothing to show" if answer is None else f"{answer.value}"
 
 

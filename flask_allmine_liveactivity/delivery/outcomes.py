@@ -103,7 +103,7 @@ def _told(
 
 def pass_over(session: Session, revision: int, now: float) -> Settlement:
     """Whoever has no owner any more is told ends alone: what an update says is for who has gone."""
-    return _told(session, revision, now, now, ends=False)
+    return _told(session, revision, max(now, session.token_seen_at), now, ends=False)
 
 
 def _postponed(session: Session, result: PushResult, now: float) -> Settlement:

@@ -48,15 +48,17 @@ class Countdown:
 
     def __post_init__(self) -> None:
         put = object.__setattr__  # it is frozen from here on
-        put(self, "starts_at", _time(self.starts_at))
+        starts_at = _time(self.starts_at)
+        put(self, "starts_at", starts_at)
         for name in ("content_state", "attributes", "alert"):
             value = getattr(self, name)
             if value is not None or name == "content_state":
                 put(self, name, _json_object(value, name))
         put(self, "shown_before", _duration(self.shown_before, "shown_before"))
         if self.expires_after is not None:
-            put(self, "expires_after", _duration(self.expires_after, "expires_after"))
-            put(self, "expires_at", self.starts_at + self.expires_after)  # type: ignore[operator]
+            expires_after = _duration(self.expires_after, "expires_after")
+            put(self, "expires_after", expires_after)
+            put(self, "expires_at", starts_at + expires_after)
 
     def kept(self) -> dict[str, Any]:
         """As it is kept in its stream's row: JSON values.

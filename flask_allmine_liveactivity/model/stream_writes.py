@@ -50,15 +50,9 @@ def nothing_to_tell(stream_id: str, expires_at: float) -> StreamEvent:
     )
 
 
-def to_announce(announcement: Announcement, now: float, only_at: int | None = None) -> Decide:
+def to_announce(announcement: Announcement, now: float) -> Decide:
     """The latest thing to be told of a stream; see ``Streams.announce``."""
-
-    def decide(current: StreamEvent | None) -> StreamEvent | None:
-        if only_at is not None and current is not None and current.revision != only_at:
-            return current
-        return next_event(current, announcement, now)
-
-    return decide
+    return lambda current: next_event(current, announcement, now)
 
 
 def next_event(current: StreamEvent | None, announcement: Announcement, now: float) -> StreamEvent:

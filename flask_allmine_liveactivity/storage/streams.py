@@ -134,22 +134,12 @@ class Streams(ABC):
         .. versionadded:: 0.1.0
         """
 
-    def announce(
-        self, announcement: Announcement, now: float, *, only_at: int | None = None
-    ) -> StreamEvent:
+    def announce(self, announcement: Announcement, now: float) -> StreamEvent:
         """Write the latest thing to be told of a stream, as ``next_event`` decides.
-
-        Args:
-            announcement: What is to be told.
-            now: The time.
-            only_at: Write only where the event stands at this revision, 0 or none being where it
-                does not stand at all; otherwise leave it as it is, and return it.
 
         .. versionadded:: 0.1.0
         """
-        return _there(
-            self.write(announcement.stream_id, to_announce(announcement, now, only_at=only_at))
-        )
+        return _there(self.write(announcement.stream_id, to_announce(announcement, now)))
 
     @abstractmethod
     def begin(self, events: Sequence[StreamEvent], at: float) -> None:

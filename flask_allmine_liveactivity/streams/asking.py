@@ -236,7 +236,7 @@ def ask_in_halves(host: Host, stream_ids: Sequence[str]) -> dict[str, HostAnswer
         try:
             answers.update(host.ask(page))
             failures = 0
-        except Exception:
+        except Exception:  # whatever the host's callback raises
             host.complain("The streams callback failed")
             failures += 1
             half = len(page) // 2

@@ -406,6 +406,17 @@ def test_who_has_logged_out_is_told_the_end_and_nothing_else(world: World) -> No
     assert world.shown == [(token, "end")]
 
 
+def test_that_it_is_passed_over_counts_also_where_its_phone_was_seen_by_a_clock_ahead(
+    world: World,
+) -> None:
+    token = world.register()
+    world.storage.sessions.release("user-1", "device-1")
+    world.update("renamed")
+    world.clock.now -= HOUR
+    world.run()
+    assert world.session(token).delivered == world.event().revision
+
+
 def test_who_logs_in_there_is_told_what_is_new(world: World) -> None:
     token = world.register()
     world.storage.sessions.release("user-1", "device-1")

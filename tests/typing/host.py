@@ -5,15 +5,17 @@ Checked by ``make lint``, and run by nobody.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
+from uuid import UUID
 
 from flask import Blueprint, Flask
 
 from flask_allmine_liveactivity import (
     Apns2Push,
     ConsolePush,
+    Countdown,
     DeliveryReport,
     LiveActivity,
     MemoryPush,
@@ -24,6 +26,8 @@ from flask_allmine_liveactivity import (
     Storage,
     StreamForbidden,
     StreamNotFound,
+    StreamReceipt,
+    StreamReport,
     StreamState,
     notify_stream_state,
 )
@@ -70,13 +74,33 @@ def plain(live_activity: LiveActivity) -> None:
     def user_id(claims: dict[str, Any]) -> int:
         return int(claims["sub"])
 
+    @live_activity.streams
+    def streams(stream_ids: list[str]) -> dict[str, Countdown | StreamState | None]:
+        return {stream_id: a_countdown() for stream_id in stream_ids}
+
     # Registering a function leaves it what it was.
+    assert_type(streams([]), dict[str, Countdown | StreamState | None])
     assert_type(guard("1", "ada"), StreamState | None)
     assert_type(content_state("1", StreamState.READY), dict[str, str])
     assert_type(user_id({}), int)
 
 
+def a_countdown() -> Countdown:
+    return Countdown(
+        starts_at=datetime(2030, 1, 1, tzinfo=UTC),
+        content_state={"title": "a stream"},
+        attributes={"streamId": STREAM},
+        alert={"title": "Soon"},
+        shown_before=timedelta(minutes=15),
+        expires_after=1800,
+    )
+
+
 def plain_in_other_words(live_activity: LiveActivity) -> None:
+    @live_activity.streams
+    def by_uuid(stream_ids: Sequence[str]) -> Mapping[UUID, str]:
+        return {UUID(stream_id): "cancelled" for stream_id in stream_ids}
+
     @live_activity.stream_guard
     def says_a_string(stream_id: str, user_id: str) -> str:
         return "cancelled"
@@ -107,6 +131,11 @@ async def asynchronous(live_activity: LiveActivity) -> None:
     async def user_id(claims: dict[str, Any]) -> str:
         return str(claims["sub"])
 
+    @live_activity.streams
+    async def streams(stream_ids: list[str]) -> dict[str, Countdown]:
+        return {stream_id: a_countdown() for stream_id in stream_ids}
+
+    assert_type(await streams([]), dict[str, Countdown])
     assert_type(await guard("1", "ada"), StreamState | None)
     assert_type(await content_state("1", StreamState.READY), dict[str, str] | None)
     assert_type(await user_id({}), str)
@@ -131,6 +160,17 @@ def ends(live_activity: LiveActivity) -> None:
     assert_type(live_activity.release("ada", "iphone"), int)
     assert_type(live_activity.forget_user(7), int)
     live_activity.reopen_stream(STREAM)
+
+
+def follows(live_activity: LiveActivity) -> None:
+    receipt = live_activity.stream_changed(STREAM, alert={"title": "Earlier", "body": "Now"})
+    assert_type(receipt, StreamReceipt)
+    assert_type(receipt.revision, int)
+    assert_type(receipt.changed, bool)
+    report = live_activity.stream_report(STREAM)
+    assert_type(report, StreamReport)
+    assert_type(report.state, StreamState | None)
+    assert_type(report.sessions["active"], int)
 
 
 def listens(app: Flask) -> None:

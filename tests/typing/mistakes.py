@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from flask import Flask
 
 from flask_allmine_liveactivity import (
+    Countdown,
     LiveActivity,
     MemoryPush,
     MemoryStorage,
@@ -44,6 +45,24 @@ def guards_wrongly(live_activity: LiveActivity) -> None:
     @live_activity.content_state  # type: ignore[type-var]
     def gives_text(stream_id: str, state: StreamState) -> str:
         return "over"
+
+
+def answers_wrongly(live_activity: LiveActivity) -> None:
+    @live_activity.streams  # type: ignore[type-var]
+    def says_whether(stream_ids: list[str]) -> dict[str, bool]:
+        return dict.fromkeys(stream_ids, True)
+
+    @live_activity.streams  # type: ignore[type-var]
+    def says_it_in_turn(stream_ids: list[str]) -> list[str]:
+        return ["cancelled"] * len(stream_ids)
+
+    @live_activity.streams  # type: ignore[type-var]
+    def asks_for_one(stream_id: str) -> dict[str, str]:
+        return {stream_id: "cancelled"}
+
+    Countdown(content_state={})  # type: ignore[call-arg]
+    Countdown(starts_at="tomorrow", content_state={})  # type: ignore[arg-type]
+    live_activity.stream_changed("1", {"title": "Earlier"})  # type: ignore[call-arg]
 
 
 def notifies_wrongly() -> None:

@@ -8,8 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-import services
 from storage.opening import check_who_waits_at, open_storage
 
 from flask_allmine_liveactivity.model import SessionStatus
@@ -20,15 +18,6 @@ from .older import HERE, ROOT, start
 LIFE = HERE / "life.py"
 # So many are told by each version while both are there.
 ENOUGH = 60
-
-
-@pytest.fixture(params=["sqlite", "postgresql", "mariadb", "mongodb"])
-def uri(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/live_activity.db"
-        return
-    with getattr(services, request.param)() as found:
-        yield found
 
 
 class Life:

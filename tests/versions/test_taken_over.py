@@ -59,15 +59,6 @@ storage.close()
 """
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "mariadb", "mongodb"])
-def uri(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/before.db"
-        return
-    with getattr(services, request.param)() as found:
-        yield found
-
-
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
 def uris(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
     """Two databases: the older version's, and one without tables."""

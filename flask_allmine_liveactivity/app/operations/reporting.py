@@ -19,7 +19,9 @@ def report(installation: Installation, stream: object) -> StreamReport:
     storage = installation.storage
     event = storage.streams.read(stream_id)
     counts = storage.counts(time.time(), stream_id)
-    is_held = event is not None and event.event is not None and event.needs_a_person
+    holds: dict[str, str] = {}
+    if event is not None and event.event is not None and event.needs_a_person:
+        holds = {event.event: event.held_reason or ""}
     return StreamReport(
         stream_id=stream_id,
         revision=0 if event is None else event.revision,
@@ -31,5 +33,5 @@ def report(installation: Installation, stream: object) -> StreamReport:
             "ended": counts.ended,
             "dead": sum(counts.dead.values()),
         },
-        holds={event.event: event.held_reason or ""} if is_held and event and event.event else {},
+        holds=holds,
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from flask_allmine_liveactivity.model import NEVER, StreamEvent, StreamState, newly_due
+from flask_allmine_liveactivity.model.host_answers import to_announce_as_read
 from flask_allmine_liveactivity.storage.base import Storage
 from flask_allmine_liveactivity.testing.storage_contract.records import (
     HOUR,
@@ -27,6 +28,12 @@ ODD_CONTENT = [
     {"nested": [[{"list": [True, False, None]}]]},
     {"_id": 1, "stream_id": "x", "event": "y"},
 ]
+
+
+def announce_as_read(storage: Storage, read: StreamEvent | None) -> StreamEvent | None:
+    """As whoever learns of an end after he has read the row."""
+    end = an_announcement(state=StreamState.CANCELLED, said="cancelled")
+    return storage.streams.write(STREAM, to_announce_as_read(read, end, NOW + 60))
 
 
 class Announcing:
@@ -143,37 +150,34 @@ class Announcing:
         storage.streams.announce(an_announcement(said="else", expires_at=NOW + HOUR), NOW)
         assert the_event(storage).expires_at == NOW + 9 * HOUR
 
-    @pytest.mark.parametrize("revision", [0, 5], ids=["none", "one that has been purged"])
-    def test_an_announcement_at_a_revision_is_written_where_there_is_no_event(
-        self, storage: Storage, revision: int
+    # --- only as it was read -----------------------------------------------------------------
+
+    def test_an_end_of_who_has_read_no_row_is_written_where_there_is_none(
+        self, storage: Storage
     ) -> None:
-        event = storage.streams.announce(an_announcement(), NOW, only_at=revision)
+        event = announce_as_read(storage, None)
+        assert event is not None
         assert (event.revision, event.event) == (1, "end")
         assert storage.streams.read(STREAM) == event
 
-    @pytest.mark.parametrize("revision", [0, 2], ids=["none", "another"])
-    def test_an_announcement_at_a_revision_leaves_what_stands_at_another(
-        self, storage: Storage, revision: int
-    ) -> None:
+    def test_an_end_of_who_has_read_no_row_leaves_what_stands(self, storage: Storage) -> None:
         first = storage.streams.announce(an_announcement(), NOW)
-        other = an_announcement(state=StreamState.CANCELLED, said="cancelled")
-        assert storage.streams.announce(other, NOW + 60, only_at=revision) == first
+        assert announce_as_read(storage, None) == first
         assert storage.streams.read(STREAM) == first
 
-    def test_an_announcement_at_a_revision_is_written_where_it_is_still_the_one(
+    def test_an_end_is_written_where_the_row_is_still_as_it_was_read(
         self, storage: Storage
     ) -> None:
         storage.streams.announce(an_announcement(), NOW)
         reopened = storage.streams.reopen(STREAM, NOW)
-        event = storage.streams.announce(an_announcement(), NOW + 60, only_at=reopened.revision)
+        event = announce_as_read(storage, reopened)
+        assert event is not None
         assert (event.revision, event.event) == (3, "end")
         assert storage.streams.read(STREAM) == event
 
-    def test_an_announcement_of_who_saw_no_event_comes_too_late_after_a_reopen(
-        self, storage: Storage
-    ) -> None:
+    def test_an_end_comes_too_late_after_a_reopen(self, storage: Storage) -> None:
         reopened = storage.streams.reopen(STREAM, NOW)
-        assert storage.streams.announce(an_announcement(), NOW, only_at=0) == reopened
+        assert announce_as_read(storage, None) == reopened
         assert storage.streams.read(STREAM) == reopened
 
     def test_streams_are_announced_apart(self, storage: Storage) -> None:
